@@ -1,0 +1,259 @@
+"""The types that travel through the program, from a log line to a notice.
+
+Source → ``Record`` → rules → ``Event`` → sessions → ``Change`` → wording → ``Notice`` → channel.
+Nothing here does I/O and nothing here reads a clock.  What a *line* means (``Means``) and what
+happened to a *person* (``ChangeKind``) are two vocabularies; only the session engine translates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, TypedDict
+
+
+class Moment(NamedTuple):
+    """An instant: ``us`` microseconds since the epoch (UTC) for reckoning, and ``text``, RFC 3339
+    with the source's own offset and full precision, for showing."""
+
+    us: int
+    text: str
+
+
+class Trusted(NamedTuple):
+    """What journald itself vouches for (systemd.journal-fields(7), the names with ``_``)."""
+
+    transport: str
+    uid: int | None
+    exe: str | None = None
+    comm: str | None = None
+    unit: str | None = None
+    audit_session: str | None = None
+
+
+class Record(NamedTuple):
+    """One log line, its header read and its text untouched.  It holds no meaning."""
+
+    time: Moment
+    host: str | None
+    program: str
+    pid: int | None
+    text: str
+    boot: str | None = None
+    """The boot id (32 hex digits) where the source knows it, else None."""
+    mono_us: int | None = None
+    """Microseconds on the boot's monotonic clock, where the source gives them."""
+    time_inferred: bool = False
+    """True when the year or the zone was concluded and not written."""
+    trusted: Trusted | None = None
+    """None for text logs, which can prove nothing."""
+    fields: Mapping[str, str] | None = None
+    """The sender's structured journal fields that rules may use (SESSION_ID, USER_ID, LEADER,
+    MESSAGE_ID, SHUTDOWN, CLASS, TYPE).  Only as believable as ``trusted`` makes them."""
+
+
+class Means(StrEnum):
+    """What a log line says.  A rule names one of these."""
+
+    ACCEPTED = "accepted"  # a remote login was let in (sshd, dropbear, ftp daemons)
+    FAILED = "failed"  # one attempt to log in failed
+    FAILED_HINT = "failed_hint"  # tells of an attempt that usually has a FAILED line of its own
+    KEY_REFUSED = "key_refused"  # a key was offered and not taken: no failure if a login follows
+    INVALID_USER = "invalid_user"  # the account does not exist
+    REFUSED_USER = "refused_user"  # the account exists and may not log in
+    CONNECTED = "connected"  # a connection began; nobody is logged in
+    PREAUTH_END = "preauth_end"  # a connection ended before anybody was logged in
+    OPENED = "opened"  # PAM opened a session
+    CLOSED = "closed"  # PAM closed a session
+    LOGGED_IN = "logged_in"  # login(1) and others: this account is in, on this tty
+    ENDED = "ended"  # the program itself says that the session is over (dropbear, xrdp)
+    DISCONNECTED = "disconnected"  # why a connection ends: the client left
+    LOST = "lost"  # … the network failed
+    TIMED_OUT = "timed_out"  # … the server gave up waiting
+    KILLED = "killed"  # … it was ended on the server
+    CHILD = "child"  # sshd names the pid of the user's child
+    TTY = "tty"  # a session's terminal
+    ELEVATED = "elevated"  # su, sudo: became somebody else
+    ELEVATED_PAM = "elevated_pam"  # PAM's line about the same
+    ELEVATION_FAILED = "elevation_failed"  # tried to become somebody else, wrong password
+    SESSION_NEW = "session_new"  # logind: a session began
+    SESSION_LEFT = "session_left"  # logind: logged out, or removed
+    SESSION_IDLE = "session_idle"  # logind stops an idle session
+    SHUTDOWN = "shutdown"  # the host is going down
+    BOOT = "boot"  # the host has come up
+    BOOT_HINT = "boot_hint"  # looks like a boot, and may be the restart of one daemon
+    LISTENING = "listening"  # sshd (re)started
+    LOSS = "loss"  # the logger says that lines are missing
+    REPEATED = "repeated"  # "last message repeated N times"
+    NOTHING = "nothing"  # understood, and of no consequence
+
+
+class Captures(TypedDict, total=False):
+    """What a rule took out of a line.  A missing key: the line does not say."""
+
+    user: str
+    ip: str | None
+    client_host: str | None
+    port: int | None
+    method: str
+    key_type: str
+    key_fingerprint: str | None
+    key_id: str
+    valid_user: bool
+    count: int
+    reason: str
+    abnormal: bool
+    target_user: str
+    command: str
+    tty: str
+    child_pid: int
+    monitor_pid: int
+    logind_session: str
+    logind_class: str
+    leader: int
+    uid: int
+    by_user: str
+    by_uid: int
+    pam_module: str
+    pam_service: str
+    pam_phase: str
+    shutdown: str
+
+
+class Proof(StrEnum):
+    """How far an event may be believed."""
+
+    TEXT = "text"  # a text log: whoever may call syslog(3) may have written it
+    TRUSTED = "trusted"  # the journal's trusted fields prove the sender
+    ANNOTATES = "annotates"  # written with a session user's own uid: may explain, never open or end
+
+
+class Event(NamedTuple):
+    """What one line means: the rule's verdict and captures.  Nothing remembered."""
+
+    record: Record
+    means: Means
+    service: str
+    """The contract's ``service``: sshd, login, su, sudo, gdm, …"""
+    rule: str
+    got: Captures
+    proof: Proof = Proof.TEXT
+    repeat: int = 1
+    """How many such lines this one stands for (``message repeated N times: [ … ]``)."""
+
+
+class ChangeKind(StrEnum):
+    """The contract's events."""
+
+    LOGIN = "login"
+    LOGOUT = "logout"
+    LOGIN_FAILED = "login_failed"
+    ELEVATION = "elevation"
+
+
+class Reason(StrEnum):
+    """How a session ended (the contract's ``reason``)."""
+
+    USER = "user"
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    KILLED = "killed"
+    SHUTDOWN = "shutdown"
+    REBOOT = "reboot"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that happened to a person: one of the contract's events.
+
+    ``duration`` is in seconds.  Fields that an event does not have stay at their defaults and are
+    left out of its JSON object (``contract_fields``).
+    """
+
+    kind: ChangeKind
+    time: Moment
+    host: str | None
+    service: str
+    user: str | None = None
+    ip: str | None = None
+    client_host: str | None = None
+    port: int | None = None
+    method: str | None = None
+    key_fingerprint: str | None = None
+    session: str | None = None
+    valid_user: bool | None = None
+    count: int = 1
+    reason: Reason | None = None
+    abnormal: bool = False
+    duration: float | None = None
+    inferred: bool = False
+    target_user: str | None = None
+    command: str | None = None
+    tty: str | None = None
+    login_time: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """One row of ``who``, ``history`` and ``scan --sessions``."""
+
+    session: str
+    host: str | None
+    service: str
+    user: str | None
+    ip: str | None
+    port: int | None
+    method: str | None
+    key_fingerprint: str | None
+    login_time: Moment | None
+    logout_time: Moment | None
+    duration: float | None
+    reason: Reason | None
+    abnormal: bool
+    inferred: bool
+    state: str
+    """``open`` or ``closed``"""
+    tty: str | None
+    pid: int | None = None
+    """The pid of the process that holds the session (sshd's monitor), for the look at the host."""
+    boot: str | None = None
+
+
+class Severity(StrEnum):
+    ROUTINE = "routine"
+    ABNORMAL = "abnormal"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What people are told, free of any channel's format.
+
+    ``title`` is the first line.  ``pairs`` are (name, value) lines, in order; values are raw text
+    from the log and each channel makes them harmless in its own way.  ``digest`` is the one line
+    that stands for this notice when many are told at once.
+    """
+
+    kind: str
+    """``login``, ``logout``, ``login_failed``, ``elevation``, ``test``, ``trouble``"""
+    severity: Severity
+    title: str
+    pairs: tuple[tuple[str, str], ...]
+    digest: str
+    at_us: int
+    """When it happened (microseconds UTC): the event's time, not the time of sending."""
+
+
+class Batch(NamedTuple):
+    """What one look at a source gave."""
+
+    records: Sequence[Record]
+    position: str | None
+    """Opaque to all but the source that made it (JSON text); None: not moved."""
+    at_end: bool
+    """True when there was nothing more to read at that moment."""
+    notes: tuple[str, ...] = ()
+    """Sentences for people about what happened to the log (rotated, truncated, lines missing)."""
+    lines: int = 0
+    """Lines or entries looked at, those that do not matter included."""

@@ -1,0 +1,104 @@
+"""The one SQLite file: opening it, migrating it, and the one way to change it.
+
+WAL with ``synchronous=FULL``: what a commit has said is on the disk.  No STRICT tables and no
+RETURNING: RHEL 9 ships SQLite 3.34.  All times are integer microseconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from usersessionmon.errors import TroubleError
+
+BUSY_SECONDS = 10.0
+FILE_NAME = "state.db"
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open the state's database; transactions are begun by ``transaction`` alone.
+
+    A read-only connection never writes and never waits for the writer.  Raises sqlite3.Error;
+    callers that face people use ``TroubleError``.
+    """
+    if read_only:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro",
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_SECONDS,
+        )
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All or nothing: BEGIN IMMEDIATE, then COMMIT, or ROLLBACK when anything is raised."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """The number of the last migration that this file has had; 0 for an empty file."""
+    row = connection.execute("PRAGMA user_version").fetchone()
+    return int(row[0])
+
+
+def migrations() -> list[tuple[int, str]]:
+    """(number, SQL) of every migration that this program knows, in order."""
+    folder = resources.files(__package__) / "migrations"
+    found = [
+        (int(item.name.split("_", 1)[0]), item.read_text(encoding="utf-8"))
+        for item in folder.iterdir()
+        if item.name.endswith(".sql")
+    ]
+    return sorted(found)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file up to this program's schema, each step in a transaction with its record.
+
+    Raises TroubleError when the file was written by a newer program.
+    """
+    known = migrations()
+    have = schema_version(connection)
+    newest = known[-1][0]
+    if have > newest:
+        raise TroubleError(
+            f"the state was written by a newer version (schema {have}, this program knows "
+            f"{newest}): install that version again, or move the state directory away"
+        )
+    for number, sql in known:
+        if number <= have:
+            continue
+        with transaction(connection):
+            for statement in _statements(sql):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={number:d}")
+
+
+def _statements(sql: str) -> Iterator[str]:
+    """The single statements of a script: ``executescript`` would commit behind our back."""
+    pending = ""
+    for line in sql.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+    if pending.strip():
+        raise ValueError(f"unfinished SQL: {pending!r}")
