@@ -1,0 +1,87 @@
+"""How fast, and how soon again: the budget of a channel and its back-off.  Pure: time comes in."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+
+from .base import Answer
+
+JITTER = 0.2
+
+
+class Budget:
+    """Exchanges in a sliding second and a sliding minute, with a reserve for the abnormal.
+
+    Times are monotonic seconds.  An exchange counts from its end, so that a server, which sees it
+    earlier, never sees more than this in a window of its own.
+    """
+
+    def __init__(self, per_second: int = 4, per_minute: int = 80, reserve: int = 10) -> None:
+        self._per_second = per_second
+        self._per_minute = per_minute
+        self._reserve = reserve
+        self._spent: deque[float] = deque(maxlen=per_minute + reserve)
+
+    @classmethod
+    def unlimited(cls) -> Budget:
+        """For channels that nobody limits (the terminal)."""
+        return cls(per_second=0)
+
+    def free(self, now: float, *, urgent: bool = False) -> int:
+        """How many more exchanges this minute has room for."""
+        if not self._per_second:
+            return 1_000_000
+        used = sum(now - at < 60 for at in self._spent)
+        return max(0, self._per_minute + (self._reserve if urgent else 0) - used)
+
+    def wait(self, now: float, *, urgent: bool = False) -> float:
+        """Seconds until the next exchange may begin; 0: now."""
+        if not self._per_second:
+            return 0.0
+        allowed = self._per_minute + (self._reserve if urgent else 0)
+        second = self._until(now, self._per_second, 1.0)
+        return max(second, self._until(now, allowed, 60.0))
+
+    def spend(self, now: float) -> None:
+        if self._per_second:
+            self._spent.append(now)
+
+    def _until(self, now: float, allowed: int, span: float) -> float:
+        """Seconds until fewer than ``allowed`` exchanges lie within ``span``."""
+        if len(self._spent) < allowed:
+            return 0.0
+        return max(0.0, self._spent[-allowed] + span - now)
+
+
+_SCHEDULES = {
+    Answer.THROTTLED: (30.0, 600.0),
+    Answer.TRANSIENT: (2.0, 300.0),
+    Answer.UNKNOWN: (2.0, 300.0),
+    Answer.CONFIGURATION: (60.0, 600.0),
+}
+
+
+class Backoff:
+    """The pause after each refusal: first × 2ⁿ up to a limit, with jitter, for each class of
+    answer by itself; ``reset`` after a delivery."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._times: dict[Answer, int] = {}
+
+    def pause(self, answer: Answer) -> float:
+        """Seconds to wait after one more ``answer``."""
+        times = self._times.get(answer, 0)
+        self._times[answer] = times + 1
+        first, most = _SCHEDULES[answer]
+        return jittered(first, most, times, self._rng)
+
+    def reset(self) -> None:
+        self._times.clear()
+
+
+def jittered(first: float, most: float, times: int, rng: random.Random) -> float:
+    """``first`` × 2^``times``, up to 20 % more, and never above ``most``."""
+    base = min(first * 2.0 ** min(times, 32), most / (1 + JITTER))
+    return base * (1 + JITTER * rng.random())

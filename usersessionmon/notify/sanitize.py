@@ -1,0 +1,47 @@
+"""Foreign text made harmless: what a stranger typed must not ring a group, hide or forge a line."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+VALUE_LIMIT = 100
+_LOOK_AT = 4096  # a longer text is cut before it is looked at: bounded work
+
+# ``<at user_id="all"></at>`` is alive in a Feishu text; ``&`` would bring it back as an entity.
+_FULL_WIDTH = {"<": "＜", ">": "＞", "&": "＆"}
+_DROPPED = frozenset({"Cc", "Cf", "Co", "Cn"})  # controls, invisible formats, private, unassigned
+_BLANKS = frozenset({"Zs", "Zl", "Zp"})
+# Shown as nothing although Unicode calls them letters, marks or symbols.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\ufe00-\ufe0f"
+    "\U000e0100-\U000e01ef]"
+)
+_PLAIN = re.compile(r"[ !-%'-;=?-~]*", re.ASCII)  # printable ASCII without < > &
+
+
+def harmless(text: str, limit: int = VALUE_LIMIT) -> str:
+    """``text`` on one line, without controls, bidirectional overrides and other invisible
+    characters, with ``< > &`` full-width, at most ``limit`` characters (the last one ``…`` when
+    something was cut)."""
+    if len(text) <= limit and _PLAIN.fullmatch(text):
+        return text
+    cut = len(text) > _LOOK_AT
+    seen = _INVISIBLE.sub("", text[:_LOOK_AT])
+    clean = "".join(_one(character) for character in seen)
+    if len(clean) > limit or cut:
+        return clean[: limit - 1] + "…"
+    return clean
+
+
+def _one(character: str) -> str:
+    if character in "\n\r\t\v\f\x85":
+        return " "
+    category = unicodedata.category(character)
+    if category in _DROPPED:
+        return ""
+    if category in _BLANKS:
+        return " "
+    if category == "Cs":
+        return "\ufffd"  # half of a pair cannot be sent as UTF-8
+    return _FULL_WIDTH.get(character, character)

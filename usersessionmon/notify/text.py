@@ -1,0 +1,313 @@
+"""All wording of notices: a change in words, and a batch of notices as one text.
+
+Chinese is written where it is used; English comes from one table.  Values stay raw in a
+``Notice`` (each channel makes them harmless); the one line for digests is made harmless here,
+because its words are told apart by blanks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from usersessionmon.model import Change, ChangeKind, Moment, Notice, Reason, Severity
+
+from .base import Queued
+from .sanitize import harmless
+
+LATE_SECONDS = 60
+DIGEST_LINE_LIMIT = 500
+
+_ENGLISH = {
+    "用户登录通知": "User login notice · 通知",  # a bot's keyword outlives a change of language
+    "用户登出通知": "User logout notice · 通知",
+    "登录失败通知": "Failed login notice · 通知",
+    "提权通知": "Elevation notice · 通知",
+    "测试通知": "Test notice · 通知",
+    "会话通知汇总：{} 条": "Session digest · 通知: {} events",
+    "服务器": "Server",
+    "服务器IP": "Server IP",
+    "用户名": "User",
+    "IP地址": "IP address",
+    "登录时间": "Login time",
+    "登出时间": "Logout time",
+    "失败时间": "Failure time",
+    "提权时间": "Elevation time",
+    "发送时间": "Sent at",
+    "客户端": "Client",
+    "登录方式": "Method",
+    "密钥指纹": "Key fingerprint",
+    "服务": "Service",
+    "终端": "Terminal",
+    "会话时长": "Session length",
+    "结束方式": "Ended by",
+    "异常": "Abnormal",
+    "推断": "Inferred",
+    "失败次数": "Attempts",
+    "账户": "Account",
+    "目标用户": "Became",
+    "命令": "Command",
+    "说明": "About",
+    "延迟送达": "Delivered late",
+    "通知编号": "Notice number",
+    "登录": "login",
+    "登出": "logout",
+    "登录失败": "login-failed",
+    "提权": "elevation",
+    "测试": "test",
+    "主动退出": "left by themselves",
+    "网络断开": "connection lost",
+    "超时": "timed out",
+    "被终止": "ended on the server",
+    "关机": "shutdown",
+    "重启": "reboot",
+    "未知": "unknown",
+    "是": "yes",
+    "(空)": "(empty)",
+    "不存在": "does not exist",
+    "日志中没有结束记录，由现状得出": "no line in the log said so; concluded",
+    "这是一条测试通知，收到即表示配置正确": "If you can read this, the channel works",
+    "{}（重发，先前一条可能已送达）": "{} (sent again, the earlier one may have arrived)",
+    "，延迟送达": ", delivered late",
+    "，重发，通知编号 {}": ", sent again, notice numbers {}",
+    "{}小时": "{}h ",
+    "{}分": "{}m ",
+    "{}秒": "{}s",
+}
+_REASONS = {
+    Reason.USER: "主动退出",
+    Reason.NETWORK: "网络断开",
+    Reason.TIMEOUT: "超时",
+    Reason.KILLED: "被终止",
+    Reason.SHUTDOWN: "关机",
+    Reason.REBOOT: "重启",
+    Reason.UNKNOWN: "未知",
+}
+_WORDS = {
+    ChangeKind.LOGIN: "登录",
+    ChangeKind.LOGOUT: "登出",
+    ChangeKind.LOGIN_FAILED: "登录失败",
+    ChangeKind.ELEVATION: "提权",
+}
+_TITLES = {
+    ChangeKind.LOGIN: "用户登录通知",
+    ChangeKind.LOGOUT: "用户登出通知",
+    ChangeKind.LOGIN_FAILED: "登录失败通知",
+    ChangeKind.ELEVATION: "提权通知",
+}
+_TIMES = {
+    ChangeKind.LOGIN: "登录时间",
+    ChangeKind.LOGOUT: "登出时间",
+    ChangeKind.LOGIN_FAILED: "失败时间",
+    ChangeKind.ELEVATION: "提权时间",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Speaker:
+    """A language and a time zone."""
+
+    language: str
+    zone: tzinfo
+
+    def __call__(self, chinese: str) -> str:
+        return _ENGLISH[chinese] if self.language == "en" else chinese
+
+    def time(self, moment: Moment) -> str:
+        return self.time_us(moment.us) or moment.text
+
+    def time_us(self, us: int) -> str:
+        """``2026-11-21 08:15:30``; empty for a moment that no calendar has."""
+        try:
+            return datetime.fromtimestamp(us // 1_000_000, self.zone).strftime("%Y-%m-%d %H:%M:%S")
+        except (OverflowError, ValueError, OSError):
+            return ""
+
+    def span(self, seconds: float) -> str:
+        """``1小时2分3秒``, parts that are nought left out."""
+        minutes, rest = divmod(max(0, int(seconds)), 60)
+        hours, minutes = divmod(minutes, 60)
+        parts = [
+            self(form).format(number)
+            for form, number in (("{}小时", hours), ("{}分", minutes), ("{}秒", rest))
+            if number
+        ]
+        return "".join(parts).strip() or self("{}秒").format(0)
+
+    def user(self, name: str | None) -> str | None:
+        return self("(空)") if name is not None and not name.strip() else name
+
+
+def notice_of(
+    change: Change,
+    *,
+    server_name: str,
+    server_ip: str | None,
+    local_hosts: Collection[str],
+    zone: tzinfo,
+    language: str = "zh",
+) -> Notice:
+    """A change in words.
+
+    ``local_hosts``: the names of this machine; for an event of another host ``server_ip`` is left
+    out.  ``language``: ``zh`` or ``en`` (``config.Language`` is such a text).
+    """
+    say = _Speaker(language, zone)
+    local = change.host is None or change.host in local_hosts
+    pairs: list[tuple[str, str | None]] = [
+        ("服务器", server_name if local else change.host),
+        ("服务器IP", server_ip if local else None),
+        ("用户名", say.user(change.user)),
+        ("IP地址", change.ip),
+        (_TIMES[change.kind], say.time(change.time)),
+        *_DETAILS[change.kind](say, change),
+    ]
+    abnormal = change.kind is ChangeKind.LOGOUT and change.abnormal
+    return Notice(
+        kind=change.kind.value,
+        severity=Severity.ABNORMAL if abnormal else Severity.ROUTINE,
+        title=say(_TITLES[change.kind]),
+        pairs=tuple((say(name), value) for name, value in pairs if value),
+        digest=_digest_line(say, change, server_name if local else change.host),
+        at_us=change.time.us,
+    )
+
+
+def test_notice(
+    *,
+    server_name: str,
+    server_ip: str | None,
+    now_us: int,
+    zone: tzinfo,
+    language: str,
+) -> Notice:
+    """What ``setup`` and ``test-notify`` send."""
+    say = _Speaker(language, zone)
+    at = say.time_us(now_us)
+    pairs = [
+        ("服务器", server_name),
+        ("服务器IP", server_ip),
+        ("发送时间", at),
+        ("说明", say("这是一条测试通知，收到即表示配置正确")),
+    ]
+    return Notice(
+        kind="test",
+        severity=Severity.ROUTINE,
+        title=say("测试通知"),
+        pairs=tuple((say(name), value) for name, value in pairs if value),
+        digest=f"{at} {say('测试')} - - {_word(server_name)}",
+        at_us=now_us,
+    )
+
+
+def _login(say: _Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
+    yield "客户端", change.client_host
+    yield "登录方式", change.method
+    yield "密钥指纹", change.key_fingerprint
+    yield "服务", change.service if change.service != "sshd" else None
+    yield "终端", change.tty
+
+
+def _logout(say: _Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
+    yield "会话时长", None if change.duration is None else say.span(change.duration)
+    yield "登录时间", None if change.login_time is None else say.time(change.login_time)
+    yield "结束方式", None if change.reason is None else say(_REASONS[change.reason])
+    yield "异常", say("是") if change.abnormal else None
+    yield "推断", say("日志中没有结束记录，由现状得出") if change.inferred else None
+    yield "服务", change.service if change.service != "sshd" else None
+    yield "终端", change.tty
+
+
+def _failed(say: _Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
+    yield "失败次数", str(change.count)
+    yield "账户", say("不存在") if change.valid_user is False else None
+    yield from _login(say, change)
+
+
+def _elevation(say: _Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
+    yield "目标用户", say.user(change.target_user)
+    yield "命令", change.command
+    yield "服务", change.service
+    yield "终端", change.tty
+
+
+_Details = Callable[[_Speaker, Change], Iterable[tuple[str, str | None]]]
+_DETAILS: dict[ChangeKind, _Details] = {
+    ChangeKind.LOGIN: _login,
+    ChangeKind.LOGOUT: _logout,
+    ChangeKind.LOGIN_FAILED: _failed,
+    ChangeKind.ELEVATION: _elevation,
+}
+
+
+def _digest_line(say: _Speaker, change: Change, host: str | None) -> str:
+    """``2026-11-21 08:15:30 登录 alice 198.51.100.7 web-1`` and, for some, more words."""
+    words = [
+        say.time_us(change.time.us) or _word(change.time.text),
+        say(_WORDS[change.kind]),
+        _word(say.user(change.user)),
+        _word(change.ip or change.client_host),
+        _word(host),
+    ]
+    if change.kind is ChangeKind.LOGOUT:
+        if change.reason is not None:
+            words.append(say(_REASONS[change.reason]))
+        if change.duration is not None:
+            words.append(say.span(change.duration))
+    elif change.kind is ChangeKind.LOGIN_FAILED and change.count != 1:
+        words.append(f"×{change.count}")
+    elif change.kind is ChangeKind.ELEVATION and change.target_user is not None:
+        words.append(f"→ {_word(say.user(change.target_user))}")
+    return " ".join(words)
+
+
+def _word(text: str | None) -> str:
+    """Foreign text as one word, so that it cannot pass for two."""
+    return "␣".join(harmless(text).split(" ")) if text else "-"
+
+
+def render_lines(
+    batch: Sequence[Queued], *, now_us: int, zone: tzinfo, language: str = "zh"
+) -> list[str]:
+    """One notice, or several as a digest, as harmless lines; the first is the title.
+
+    ``now_us`` is the moment of sending: what is older than a minute says so.
+    """
+    say = _Speaker(language, zone)
+    if len(batch) == 1:
+        return _single(say, batch[0], now_us)
+    return _digest(say, batch, now_us)
+
+
+def render_text(batch: Sequence[Queued], *, now_us: int, zone: tzinfo, language: str = "zh") -> str:
+    """``render_lines`` as one text."""
+    return "\n".join(render_lines(batch, now_us=now_us, zone=zone, language=language))
+
+
+def _single(say: _Speaker, queued: Queued, now_us: int) -> list[str]:
+    notice = queued.notice
+    colon = ": " if say.language == "en" else "："
+    pairs = [(harmless(name), harmless(value)) for name, value in notice.pairs]
+    if _is_late(queued, now_us):
+        pairs.append((say("延迟送达"), say.span((now_us - notice.at_us) / 1_000_000)))
+    if queued.attempts:
+        number = say("{}（重发，先前一条可能已送达）").format(queued.number)
+        pairs.append((say("通知编号"), number))
+    return [harmless(notice.title), *(f"{name}{colon}{value}" for name, value in pairs)]
+
+
+def _digest(say: _Speaker, batch: Sequence[Queued], now_us: int) -> list[str]:
+    """The title says what holds of the whole, so that every further line is one event."""
+    ordered = sorted(batch, key=lambda queued: (queued.notice.at_us, queued.number))
+    title = say("会话通知汇总：{} 条").format(len(batch))
+    if any(_is_late(queued, now_us) for queued in batch):
+        title += say("，延迟送达")
+    again = sorted(queued.number for queued in batch if queued.attempts)
+    if again:
+        title += say("，重发，通知编号 {}").format(f"{again[0]}–{again[-1]}")
+    return [title, *(harmless(queued.notice.digest, DIGEST_LINE_LIMIT) for queued in ordered)]
+
+
+def _is_late(queued: Queued, now_us: int) -> bool:
+    return now_us - queued.notice.at_us > LATE_SECONDS * 1_000_000
