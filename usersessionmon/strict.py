@@ -192,31 +192,50 @@ def _value(document: Document, node: yaml.Node, kind: Any, where: str) -> Any:
         return _value(document, node, options[0], where)
     if origin is tuple:
         return _sequence(document, node, typing.get_args(kind)[0], where)
-    plain = to_plain(node) if isinstance(node, yaml.ScalarNode) else None
-    wanted = _expectation(kind)
+    if origin is dict:
+        return _dictionary(document, node, typing.get_args(kind)[1], where)
+    if kind is typing.Any:
+        return to_plain(node)
+    return _scalar(document, node, kind, where)
+
+
+def _scalar(document: Document, node: yaml.Node, kind: Any, where: str) -> Any:
     if isinstance(node, yaml.ScalarNode):
         if isinstance(kind, type) and issubclass(kind, StrEnum) and node.value in list(kind):
             return kind(node.value)
-        if kind is bool and isinstance(plain, bool):
-            return plain
-        if kind is int and isinstance(plain, int) and not isinstance(plain, bool):
-            return plain
-        if kind is float and isinstance(plain, int | float) and not isinstance(plain, bool):
+        plain = to_plain(node)
+        if kind is float and type(plain) is int:
             return float(plain)
-        if kind is str and isinstance(plain, str):
+        if type(plain) is kind:
             return plain
         got = f"{shown(node.value)!r}"
     else:
         got = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
-    raise UserError(f"{_at(document, node)}: {where} must be {wanted}, not {got}")
+    raise UserError(f"{_at(document, node)}: {where} must be {_expectation(kind)}, not {got}")
 
 
 def _sequence(document: Document, node: yaml.Node, kind: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(node, yaml.SequenceNode):
         raise UserError(f"{_at(document, node)}: {where} must be a list")
-    return tuple(
-        _value(document, item, kind, f"{where}[{index}]") for index, item in enumerate(node.value)
+    problems: list[str] = []
+    items = tuple(
+        _build(document, item, kind, f"{where}[{index}]", problems)
+        for index, item in enumerate(node.value)
     )
+    if problems:
+        raise UserError(problems)
+    return items
+
+
+def _dictionary(document: Document, node: yaml.Node, kind: Any, where: str) -> dict[str, Any]:
+    problems: list[str] = []
+    result = {
+        key: _build(document, value, kind, _join(where, shown(key)), problems)
+        for key, _, value in mapping_items(document, node, where)
+    }
+    if problems:
+        raise UserError(problems)
+    return result
 
 
 def _expectation(kind: Any) -> str:

@@ -1,0 +1,242 @@
+"""From a record to what it means: dispatch by program and first word, then anchored lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from usersessionmon.errors import UserError
+from usersessionmon.model import Captures, Event, Means, Record
+
+from .pack import (
+    CAPTURES,
+    Distro,
+    Pack,
+    RuleSpec,
+    ServiceKind,
+    ServiceSpec,
+    builtin_distros,
+    builtin_packs,
+    pick_distro,
+    resolve_distro,
+    service_of,
+    user_packs,
+)
+from .template import Line, compile_line
+
+MAX_TEXT = 2048
+"""Characters of a message that are looked at; sshd cuts at 500, sudo at 980 (syslog_maxlen)."""
+_MEMO = 4096
+_REPEATED = re.compile(r"message repeated ([0-9]{1,9}) times: \[ ?(.*)\]", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A compiled rule."""
+
+    name: str
+    pack: str
+    file: str
+    service: str
+    means: Means
+    spec: RuleSpec
+    lines: tuple[Line, ...]
+    services: Mapping[str, ServiceSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    line: Line
+    rule: Rule
+
+
+@dataclass(slots=True)
+class ProgramTable:
+    """The candidates of one program, found by the message's first word.
+
+    ``memo`` is bounded: first words are foreign text.
+    """
+
+    candidates: tuple[Candidate, ...]
+    memo: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
+
+    def of_word(self, word: str) -> tuple[Candidate, ...]:
+        """What may match a message with this first word, the most literal first."""
+        known = self.memo.get(word)
+        if known is not None:
+            return known
+        found = tuple(
+            candidate
+            for candidate in self.candidates
+            if (
+                word == candidate.line.first_word
+                if candidate.line.whole_word
+                else word.startswith(candidate.line.first_word)
+            )
+        )
+        if len(self.memo) >= _MEMO:
+            self.memo.clear()
+        self.memo[word] = found
+        return found
+
+
+class RuleSet:
+    """All rules that apply on a host."""
+
+    def __init__(self, packs: Iterable[Pack], distro: Distro) -> None:
+        self.distro = distro
+        self.packs = tuple(packs)
+        self.rules = tuple(compile_rules(self.packs))
+        self._exact: dict[str, ProgramTable | None] = {}
+        self._patterns: list[tuple[str, str]] = []
+        """(prefix, pack's name) of the programs that end in ``*``"""
+        self._named: dict[str, list[str]] = {}
+        for pack in self.packs:
+            for program in pack.spec.programs:
+                if program.endswith("*"):
+                    self._patterns.append((program[:-1], pack.name))
+                else:
+                    self._named.setdefault(program, []).append(pack.name)
+
+    def programs(self) -> tuple[str, ...]:
+        """The tags that matter, as the packs write them."""
+        return tuple(dict.fromkeys(tag for pack in self.packs for tag in pack.spec.programs))
+
+    def wanted(self, program: str) -> bool:
+        """Whether lines of this program matter."""
+        return self.table(program) is not None
+
+    def table(self, program: str) -> ProgramTable | None:
+        """The candidates of a program; None when it does not matter."""
+        try:
+            return self._exact[program]
+        except KeyError:
+            pass
+        names = list(self._named.get(program, ()))
+        names += [pack for prefix, pack in self._patterns if program.startswith(prefix)]
+        table = self._build_table(names) if names else None
+        if len(self._exact) >= _MEMO:  # tags are foreign text as well
+            self._exact.clear()
+        self._exact[program] = table
+        return table
+
+    def _build_table(self, names: list[str]) -> ProgramTable:
+        candidates = [
+            Candidate(line, rule)
+            for rule in self.rules
+            if rule.pack in names
+            for line in rule.lines
+        ]
+        candidates.sort(key=lambda candidate: -candidate.line.literal)
+        return ProgramTable(tuple(candidates))
+
+    def match(self, record: Record) -> Event | None:
+        """What the record means; None when no rule understands it, or its program is no matter."""
+        table = self.table(record.program)
+        if table is None:
+            return None
+        text = record.text
+        repeat = 1
+        if text.startswith("message repeated "):
+            text, repeat = unwrap(text)
+        found = find(table, text)
+        if found is None:
+            return None
+        return make_event(record, found[0].rule, found[1], repeat)
+
+
+def unwrap(text: str) -> tuple[str, int]:
+    """The inner text of rsyslog's ``message repeated N times: [ … ]``, and N."""
+    found = _REPEATED.fullmatch(text)
+    if found is None:
+        return text, 1
+    return found.group(2), int(found.group(1))
+
+
+def find(table: ProgramTable, text: str) -> tuple[Candidate, Captures] | None:
+    """The candidate that matches a text, with its captures."""
+    if len(text) > MAX_TEXT:
+        return None
+    for candidate in table.of_word(text.partition(" ")[0]):
+        got = candidate.line.match(text)
+        if got is not None:
+            return candidate, cast(Captures, got)
+    return None
+
+
+def make_event(record: Record, rule: Rule, got: Captures, repeat: int) -> Event:
+    """The event of a matched line: the rule's fixed values added, the PAM service looked up."""
+    if rule.spec.sets:
+        got.update(cast(Captures, rule.spec.sets))
+    if got.get("ip", "") is None:
+        got["port"] = None  # sshd writes a made-up port beside UNKNOWN
+    means, service = rule.means, rule.service
+    if rule.services:
+        pam_service = got.get("pam_service", "")
+        spec = rule.services.get(pam_service) or ServiceSpec(ServiceKind.NOISE)
+        means = rule.spec.instead.get(spec.kind, means)
+        service = spec.name or pam_service or record.program
+    return Event(record, means, service, rule.name, got, repeat=repeat)
+
+
+def compile_rules(packs: Iterable[Pack]) -> Iterable[Rule]:
+    """Compile every rule; of two with one name the later pack's wins.
+
+    Raises UserError with a line for every rule that cannot be compiled.
+    """
+    rules: dict[str, Rule] = {}
+    problems: list[str] = []
+    for pack in packs:
+        services, trouble = _services(pack)
+        problems += trouble
+        for name, spec in pack.spec.rules.items():
+            lines: list[Line] = []
+            for source in spec.lines:
+                try:
+                    lines.append(compile_line(source))
+                except UserError as error:
+                    problems += [f"{pack.file}: {name}: {line}" for line in error.lines]
+            problems += [
+                f"{pack.file}: {name}: sets: unknown capture {key}; known: "
+                + ", ".join(sorted(CAPTURES))
+                for key in spec.sets
+                if key not in CAPTURES
+            ]
+            if not spec.lines:
+                problems.append(f"{pack.file}: {name}: a rule needs at least one line")
+            service = pack.spec.service or pack.name
+            rules[name] = Rule(
+                name, pack.name, pack.file, service, spec.means, spec, tuple(lines), services
+            )
+    if problems:
+        raise UserError(problems)
+    return rules.values()
+
+
+def _services(pack: Pack) -> tuple[dict[str, ServiceSpec], list[str]]:
+    services: dict[str, ServiceSpec] = {}
+    problems: list[str] = []
+    for name, entry in pack.spec.services.items():
+        try:
+            services[name] = service_of(entry)
+        except UserError as error:
+            problems += [f"{pack.file}: services.{name}: {line}" for line in error.lines]
+    return services, problems
+
+
+def load_rules(
+    distro: str = "", os_ids: tuple[str, ...] = (), rules_dir: Path | None = None
+) -> RuleSet:
+    """The rules for a host: built-in packs of its distro, then the user's own.
+
+    ``distro`` overrides what the os-release ids say.  Raises UserError for a bad pack.
+    """
+    specs = builtin_distros()
+    chosen = resolve_distro(distro or pick_distro(os_ids, specs), specs)
+    known = builtin_packs()
+    own = user_packs(rules_dir) if rules_dir is not None else {}
+    packs = [known[name] for name in chosen.packs]
+    return RuleSet([*packs, *own.values()], chosen)

@@ -1,0 +1,186 @@
+"""Rule packs: YAML files, read strictly.
+
+A *program* pack (``sshd.yaml``) says what the lines of some programs mean.  A *distro* pack
+(``distros/debian.yaml``) names the packs that apply and where the distribution keeps its log.
+OpenSSH's texts change in the middle of a log when it is upgraded: the distro chooses the source and
+the programs, never which form of a line is understood.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from usersessionmon.errors import UserError
+from usersessionmon.model import Captures, Means
+from usersessionmon.strict import build, parse_document, read_document
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A true line of a rule, and all that it must give (``means`` where ``instead`` applies)."""
+
+    text: str
+    gives: dict[str, Any] = field(default_factory=dict)
+    means: Means | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSpec:
+    """One rule as it stands in a pack."""
+
+    means: Means
+    lines: tuple[str, ...]
+    about: str = ""
+    sets: dict[str, Any] = field(default_factory=dict)
+    """Captures with a fixed value that the line implies."""
+    instead: dict[str, Means] = field(default_factory=dict)
+    """By kind of PAM service: another meaning for it (``elevation: elevated_pam``)."""
+    examples: tuple[Example, ...] = ()
+    never: tuple[str, ...] = ()
+    """Texts that look alike and must not be of this rule."""
+
+
+class ServiceKind(StrEnum):
+    """What a session of a PAM service is."""
+
+    LOGIN = "login"
+    ELEVATION = "elevation"
+    FAILURES = "failures"  # only its refused attempts are of interest
+    NOISE = "noise"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """A PAM service: the contract's name for it, and what its sessions are."""
+
+    kind: ServiceKind = ServiceKind.NOISE
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PackSpec:
+    """A program pack as it stands in its file."""
+
+    about: str = ""
+    programs: tuple[str, ...] = ()
+    """Tags in the log; a trailing ``*`` matches any ending."""
+    service: str = ""
+    services: dict[str, str] = field(default_factory=dict)
+    """PAM service → ``kind`` or ``kind name``: ``gdm-password: login gdm``."""
+    rules: dict[str, RuleSpec] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DistroSpec:
+    """A distribution: which os-release ids are it, and what applies there."""
+
+    about: str = ""
+    extends: str = ""
+    ids: tuple[str, ...] = ()
+    log_files: tuple[str, ...] = ()
+    packs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A program pack with its name and the file that it came from."""
+
+    name: str
+    file: str
+    spec: PackSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Distro:
+    """A distribution with what it inherits."""
+
+    name: str
+    about: str
+    log_files: tuple[str, ...]
+    packs: tuple[str, ...]
+
+
+GENERIC = "generic"
+
+
+def _folder() -> Traversable:
+    return resources.files(__package__) / "packs"
+
+
+def builtin_packs() -> dict[str, Pack]:
+    """Every program pack that comes with the program, by name."""
+    found: dict[str, Pack] = {}
+    for item in sorted(_folder().iterdir(), key=lambda entry: entry.name):
+        if item.name.endswith(".yaml"):
+            name = item.name.removesuffix(".yaml")
+            spec = build(parse_document(item.read_bytes(), item.name), PackSpec)
+            found[name] = Pack(name, item.name, spec)
+    return found
+
+
+def user_packs(folder: Path) -> dict[str, Pack]:
+    """The packs of a folder of the user's own; a rule there replaces the built-in one of its name.
+
+    Raises UserError, a line for each mistake.  A folder that is not there holds none.
+    """
+    if not folder.is_dir():
+        return {}
+    found: dict[str, Pack] = {}
+    try:
+        paths = sorted(folder.glob("*.yaml"))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
+    for path in paths:
+        found[path.stem] = Pack(path.stem, str(path), build(read_document(path), PackSpec))
+    return found
+
+
+def builtin_distros() -> dict[str, DistroSpec]:
+    """Every distro pack, by name."""
+    folder = _folder() / "distros"
+    return {
+        item.name.removesuffix(".yaml"): build(
+            parse_document(item.read_bytes(), item.name), DistroSpec
+        )
+        for item in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if item.name.endswith(".yaml")
+    }
+
+
+def resolve_distro(name: str, specs: dict[str, DistroSpec]) -> Distro:
+    """A distro with what its ``extends`` chain gives.  Raises UserError for an unknown name."""
+    if name not in specs:
+        raise UserError(f"monitor.distro: unknown distro {name!r}; known: {', '.join(specs)}")
+    spec = specs[name]
+    if not spec.extends:
+        return Distro(name, spec.about, spec.log_files, spec.packs)
+    base = resolve_distro(spec.extends, specs)
+    packs = base.packs + tuple(pack for pack in spec.packs if pack not in base.packs)
+    return Distro(name, spec.about or base.about, spec.log_files or base.log_files, packs)
+
+
+def pick_distro(ids: tuple[str, ...], specs: dict[str, DistroSpec]) -> str:
+    """The distro's name for os-release's ID followed by its ID_LIKE; ``generic`` when unknown."""
+    for wanted in ids:
+        for name, spec in specs.items():
+            if wanted in spec.ids:
+                return name
+    return GENERIC
+
+
+def service_of(entry: str) -> ServiceSpec:
+    """Read one value of ``services``: ``kind`` or ``kind name``.  Raises UserError."""
+    kind, _, name = entry.partition(" ")
+    try:
+        return ServiceSpec(ServiceKind(kind), name.strip())
+    except ValueError as error:
+        known = ", ".join(ServiceKind)
+        raise UserError(f"unknown kind of PAM service {kind!r}; known: {known}") from error
+
+
+CAPTURES = frozenset(Captures.__annotations__)
