@@ -149,8 +149,7 @@ def _card(lines: Sequence[str]) -> dict[str, object]:
 def classify(status: int, body: bytes) -> tuple[Answer, str]:
     """The class of an answer, and what it said (not yet safe to show)."""
     payload = _json(body)
-    code = _code(payload) if isinstance(payload, dict) else None
-    message = str(payload.get("msg", payload.get("StatusMessage", ""))) if code is not None else ""
+    code, message = _code(payload) if isinstance(payload, dict) else (None, "")
     by_code = _by_code(code, message) if code is not None else None
     said = f"code {code}: {message}" if code is not None else f"HTTP {status}"
     if status == 429 or by_code is Answer.THROTTLED:
@@ -218,11 +217,12 @@ def _json(body: bytes) -> object:
         return _NO_JSON
 
 
-def _code(payload: Mapping[str, object]) -> int | None:
-    """The integer code; ``StatusCode`` speaks only where ``code`` is absent.  JSON's true is no
-    1 and "0" is no 0."""
-    value = payload["code"] if "code" in payload else payload.get("StatusCode")
-    return value if type(value) is int else None
+def _code(payload: Mapping[str, object]) -> tuple[int | None, str]:
+    """The integer code with its message; ``StatusCode`` speaks only where ``code`` is absent.
+    JSON's true is no 1 and "0" is no 0."""
+    number, words = ("code", "msg") if "code" in payload else ("StatusCode", "StatusMessage")
+    value = payload.get(number)
+    return (value, str(payload.get(words, ""))) if type(value) is int else (None, "")
 
 
 def retry_after(value: str | None, now_us: int) -> float | None:

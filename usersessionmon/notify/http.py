@@ -85,15 +85,14 @@ class HttpClient:
             self._exchange = exchange
         thread = threading.Thread(target=exchange.run, name="http-exchange", daemon=True)
         thread.start()
-        exchange.done.wait(self._seconds)
+        if exchange.done.wait(self._seconds) and exchange.outcome is None:
+            exchange.outcome = Unanswered("cut off: the program is ending")
         with self._lock:
             outcome = exchange.outcome
             self._exchange = None
             if not isinstance(outcome, Reply):
                 exchange.cut()
                 self._line = None
-            if outcome is None and self._closed:
-                return Unanswered("the program is ending")
         return outcome or Unanswered(f"no whole answer in {self._seconds:g} s")
 
     def close(self) -> None:
