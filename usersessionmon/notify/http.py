@@ -234,6 +234,8 @@ def _session(line: _Line) -> requests.Session:
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
             super().init_poolmanager(*args, **kwargs)
             self.poolmanager.pool_classes_by_scheme = pools
+            # requests 2.28 sets what urllib3 2 warns of
+            self.poolmanager.connection_pool_kw.pop("strict", None)
 
         def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:
             manager = super().proxy_manager_for(proxy, **kwargs)
