@@ -7,7 +7,8 @@ A script is a list of steps, one for each request to the hook, in order; when it
 bot behaves.  Steps: ``ok`` (behave) · ``code:N`` or ``code:N:message`` · ``status:N`` ·
 ``429:SECONDS`` (with Retry-After) · ``html`` · ``redirect`` · ``hang`` · ``drip`` (the body, a byte
 at a time) · ``drip-head`` · ``close`` (before any answer) · ``short`` (close inside the answer) ·
-``deliver-cut`` (take the notice, then cut) · ``body:TEXT`` (HTTP 200 with this body) ·
+``deliver-cut`` (take the notice, then cut; all
+other steps do not take it) · ``body:TEXT`` (HTTP 200 with this body) ·
 ``big`` (an endless body).
 """
 
@@ -91,6 +92,8 @@ class FeishuDouble:
         self.clock: Clock = clock or SystemClock()
         self.always = ""
         """A step for every request that the script has none for; empty: behave."""
+        self.refused_text = ""
+        """A text that makes a request a "Bad Request"."""
         self.closing = threading.Event()
         self.elsewhere = 0
         """Requests to where ``redirect`` points: nobody should go there."""
@@ -177,7 +180,7 @@ class FeishuDouble:
         with self._changed:
             step = self._script.pop(0) if self._script else (self.always or "ok")
             code = self._code(now_us, path, headers, body, payload)
-            accepted = code == 0 and step in ("ok", "deliver-cut", "drip", "drip-head")
+            accepted = code == 0 and step in ("ok", "deliver-cut")
             text = _readable(payload) if payload else ""
             one = Received(now_us, path, headers, body, payload, text, step, accepted)
             self._requests.append(one)
@@ -203,6 +206,8 @@ class FeishuDouble:
             return 19001
         if len(body) > MAX_BODY:
             return 19036
+        if self.refused_text and self.refused_text.encode() in body:
+            return 9499
         if payload is None or not headers.get("content-type", "").startswith("application/json"):
             return 9499
         if not _well_formed(payload):

@@ -1,0 +1,440 @@
+"""The decision table at work: worker, outbox file and bot over a real socket, time by hand."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.feishu_double import FeishuDouble
+from tests.notify.support import Post, login, logout, post_office, real_clock
+from usersessionmon.notify import courier
+from usersessionmon.notify.base import Answer
+from usersessionmon.store import outbox as store
+from usersessionmon.store.db import transaction
+from usersessionmon.store.outbox import asides
+
+
+@pytest.fixture
+def post(tmp_path: Path) -> Iterator[Post]:
+    with post_office(tmp_path) as made:
+        yield made
+
+
+def users(double: FeishuDouble) -> list[str]:
+    """Whom the single notices that arrived were about."""
+    return [
+        line.removeprefix("用户名：")
+        for text in double.texts()
+        for line in text.split("\n")
+        if line.startswith("用户名：")
+    ]
+
+
+def events(text: str) -> int:
+    """How many events a digest tells."""
+    title, *lines = text.split("\n")
+    assert "通知" in title and "用户登" not in title
+    return len(lines)
+
+
+def test_each_notice_at_once_by_itself_and_gone_when_delivered(post: Post) -> None:
+    post.queue(login("alice"), logout("alice"))
+    assert post.step() == 0
+    assert post.step() == 0
+    assert post.step() == courier.IDLE_SECONDS
+    first, second = post.double.texts()
+    assert first.startswith("用户登录通知") and second.startswith("用户登出通知")
+    assert not post.waiting()
+    assert post.reader.state("feishu").answer is Answer.DELIVERED
+
+
+def test_twenty_people_come_and_go_each_in_their_own_notice(post: Post) -> None:
+    names = [f"user{number}" for number in range(20)]
+    for name in names:
+        post.queue(login(name), logout(name))
+    post.run(30)
+    assert sorted(users(post.double)) == sorted(names * 2)
+    assert len(post.double.texts()) == len(post.double.requests()) == 40, "never over the limit"
+
+
+def test_a_burst_beyond_the_budget_becomes_digests_and_nothing_is_lost(post: Post) -> None:
+    for number in range(500):
+        post.queue(login(f"user{number}"))
+    post.run(300)
+    texts = post.double.texts()
+    assert len(texts) == len(post.double.requests()) < 50
+    assert not post.waiting()
+    told = "\n".join(texts)
+    assert all(f" user{number} " in told for number in range(500))
+    assert sum(events(text) for text in texts) == 500
+
+
+def test_a_steady_stream_beyond_the_budget(post: Post) -> None:
+    for number in range(240):
+        post.queue(login(f"user{number:03}"))
+        post.run(0.3)
+    post.run(120)
+    assert all(one.accepted for one in post.double.requests())
+    told = "\n".join(post.double.texts())
+    assert all(told.count(f"user{number:03}") == 1 for number in range(240))
+
+
+def test_the_abnormal_has_a_reserve_and_goes_first(post: Post) -> None:
+    for number in range(80):
+        post.queue(login(f"user{number}"))
+    post.run(25)
+    assert len(post.double.texts()) == 80
+    post.queue(login("late"), logout("eve", abnormal=True))
+    post.run(1)
+    assert "用户名：eve" in post.double.texts()[-1] and "late" not in post.double.texts()[-1]
+    post.run(60)
+    assert "用户名：late" in post.double.texts()[-1]
+
+
+def test_what_piled_up_while_the_channel_was_down_is_one_digest(post: Post) -> None:
+    post.double.always = "status:503"
+    for number in range(12):
+        post.queue(login(f"user{number}"))
+    post.run(400)
+    assert not post.double.texts()
+    post.double.always = ""
+    post.run(400)
+    (text,) = post.double.texts()
+    assert events(text) == 12 and "延迟送达" in text.split("\n")[0]
+
+
+def test_a_short_backlog_is_told_one_by_one_and_says_that_it_is_late(post: Post) -> None:
+    post.double.always = "code:19007"
+    post.queue(login("alice"), logout("alice"))
+    post.run(100)
+    post.double.always = ""
+    post.run(300)
+    assert len(post.double.texts()) == 2
+    assert all("\n延迟送达：" in text for text in post.double.texts())
+
+
+@pytest.mark.parametrize(
+    ("step", "answer", "pauses"),
+    [
+        ("code:11232", Answer.THROTTLED, [30, 60, 120, 240, 480, 600, 600]),
+        ("code:9499:Too Many Requests", Answer.THROTTLED, [30, 60]),
+        ("code:99991400", Answer.THROTTLED, [30, 60]),
+        ("status:429", Answer.THROTTLED, [30, 60]),
+        ("close", Answer.TRANSIENT, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]),
+        ("short", Answer.TRANSIENT, [2, 4]),
+        ("status:408", Answer.TRANSIENT, [2, 4]),
+        ("status:500", Answer.TRANSIENT, [2, 4]),
+        ("html", Answer.TRANSIENT, [2, 4]),
+        ("big", Answer.TRANSIENT, [2, 4]),
+        ("hang", Answer.TRANSIENT, [2]),
+        ("drip", Answer.TRANSIENT, [2]),
+        ("code:19001", Answer.CONFIGURATION, [60, 120, 240, 480, 600, 600]),
+        ("code:19021", Answer.CONFIGURATION, [60, 120]),
+        ("code:19022", Answer.CONFIGURATION, [60, 120]),
+        ("code:19024", Answer.CONFIGURATION, [60, 120]),
+        ("code:19007", Answer.CONFIGURATION, [60, 120]),
+        ("redirect", Answer.CONFIGURATION, [60, 120]),
+        ("status:401", Answer.CONFIGURATION, [60, 120]),
+        ("status:403", Answer.CONFIGURATION, [60, 120]),
+        ("status:404", Answer.CONFIGURATION, [60, 120]),
+        ("status:407", Answer.CONFIGURATION, [60, 120]),
+        ("code:77777", Answer.UNKNOWN, [2, 4, 8]),
+    ],
+)
+def test_row_of_the_table(post: Post, step: str, answer: Answer, pauses: list[float]) -> None:
+    post.queue(login())
+    for count, wanted in enumerate(pauses, 1):
+        post.double.script(step)
+        wait = post.step()
+        assert len(post.double.requests()) == count
+        assert 0.8 * wanted <= wait <= 1.2 * wanted and wait <= 600
+        state = post.reader.state("feishu")
+        assert (state.answer, state.failures_in_row) == (answer, count)
+        assert state.retry_us == pytest.approx(post.clock.now_us() + wait * 1e6, abs=2)
+        post.clock.advance(wait - 0.01)
+        assert post.step() > 0 and len(post.double.requests()) == count, "not before its time"
+        post.clock.advance(0.02)
+    assert len(post.waiting()) == 1 and not post.double.texts()
+    assert post.step() == 0
+    assert len(post.double.texts()) == 1 and not post.waiting()
+    state = post.reader.state("feishu")
+    assert (state.answer, state.failures_in_row, state.retry_us) == (Answer.DELIVERED, 0, None)
+    post.double.script(step)
+    post.clock.advance(60)
+    post.queue(login("next"))
+    assert post.step() <= 1.2 * pauses[0], "back-off starts anew after a delivery"
+
+
+def test_ten_unknown_answers_in_a_row_hold_the_channel(post: Post) -> None:
+    post.double.always = "code:77777"
+    post.queue(login())
+    for _ in range(9):
+        post.clock.advance(post.step() + 0.001)
+    assert post.reader.state("feishu").answer is Answer.UNKNOWN
+    assert 60 <= post.step() <= 72
+    assert post.reader.state("feishu").answer is Answer.CONFIGURATION
+
+
+def test_retry_after_is_obeyed(post: Post) -> None:
+    post.double.script("429:95")
+    post.queue(login())
+    assert post.step() == 95
+    post.clock.advance(94.9)
+    post.step()
+    assert len(post.double.requests()) == 1
+    post.clock.advance(0.2)
+    post.step()
+    assert len(post.double.texts()) == 1
+
+
+def test_a_pause_holds_new_notices_too(post: Post) -> None:
+    post.double.script("code:11232")
+    post.queue(login("a"))
+    post.step()
+    post.queue(logout("b", abnormal=True))
+    post.run(20)
+    assert len(post.double.requests()) == 1
+    post.run(20)
+    assert users(post.double) == ["b", "a"]
+
+
+def test_nothing_is_lost_while_it_is_held_for_days(post: Post) -> None:
+    post.double.always = "code:19001"
+    for hour in range(48):
+        post.queue(login(f"user{hour}"))
+        post.run(3600)
+    assert len(post.waiting()) == 48
+    post.double.always = ""
+    post.run(600)
+    (text,) = post.double.texts()
+    assert events(text) == 48
+
+
+@pytest.mark.parametrize(
+    "step", ["code:9499:Bad Request", "code:19002", "code:19036", "code:11246", "status:413"]
+)
+def test_a_refused_text_is_set_aside_and_the_next_one_goes_on(post: Post, step: str) -> None:
+    post.double.script(step)
+    post.queue(login("poison"), login("next"))
+    assert post.step() == 0 and post.step() == 0
+    assert users(post.double) == ["next"]
+    (aside,) = asides(post.writer, "feishu", 10)
+    assert ("用户名", "poison") in aside.notice.pairs and aside.said
+    post.run(1000)
+    assert len(post.double.requests()) == 2, "never the same bytes again"
+
+
+def test_a_refused_card_falls_back_to_text(tmp_path: Path) -> None:
+    with post_office(tmp_path, "code:11246", "ok", card=True) as post:
+        post.queue(login("a"))
+        post.run(1)
+        post.queue(login("b"))
+        post.run(1)
+        kinds = [one.payload["msg_type"] for one in post.double.requests() if one.payload]
+        assert kinds == ["interactive", "text", "interactive"]
+        assert len(post.double.texts()) == 2
+
+
+def test_a_card_whose_text_is_refused_too_is_set_aside(tmp_path: Path) -> None:
+    with post_office(tmp_path, "code:11246", "code:19002", card=True) as post:
+        post.queue(login("a"), login("b"))
+        post.run(5)
+        assert users(post.double) == ["b"]
+        assert len(asides(post.writer, "feishu", 10)) == 1
+
+
+def test_a_refused_digest_is_split_until_the_poison_is_found(post: Post) -> None:
+    post.double.refused_text = "poison"
+    for number in range(40):
+        post.queue(login("poison" if number == 13 else f"user{number}"))
+    post.clock.advance(3600)
+    post.run(600)
+    told = "\n".join(post.double.texts())
+    assert all((f"user{number}" in told) is (number != 13) for number in range(40))
+    bodies = [one.body for one in post.double.requests()]
+    assert len(set(bodies)) == len(bodies), "never the same bytes again"
+    (aside,) = asides(post.writer, "feishu", 10)
+    assert ("用户名", "poison") in aside.notice.pairs
+    assert not post.waiting()
+
+
+def test_a_digest_is_never_above_20_kb(post: Post) -> None:
+    for number in range(600):
+        post.queue(login(f"{number:03}" + "管" * 97))
+    post.clock.advance(100)
+    post.run(120)
+    assert all(len(one.body) <= 20_000 and one.accepted for one in post.double.requests())
+    told = "\n".join(post.double.texts())
+    assert all(told.count(f" {number:03}管") == 1 for number in range(600))
+
+
+def test_an_unanswered_delivery_is_sent_again_with_its_number(post: Post) -> None:
+    post.double.script("deliver-cut")
+    post.queue(login())
+    post.run(10)
+    first, second = post.double.texts()
+    assert "通知编号" not in first and "\n通知编号：1（" in second
+    assert second.startswith(first)
+
+
+def test_a_refusal_that_cannot_have_arrived_is_no_repeat(post: Post) -> None:
+    post.double.script("code:19007")
+    post.queue(login())
+    post.run(100)
+    assert "通知编号" not in post.double.texts()[0]
+
+
+def test_each_try_is_signed_anew(post: Post) -> None:
+    post.double.always = "code:19021"
+    post.queue(login())
+    post.run(8000)
+    post.double.always = ""
+    post.run(600)
+    assert len(post.double.texts()) == 1
+    stamps = [one.payload["timestamp"] for one in post.double.requests() if one.payload]
+    assert len(set(stamps)) == len(stamps)
+
+
+def test_a_new_start_probes_at_once(post: Post) -> None:
+    post.double.script("code:19001")
+    post.queue(login())
+    assert post.step() >= 60
+    post.worker.stop(1)
+    post.worker.close()
+    post.worker = post.new_worker()
+    assert post.step() == 0
+    assert len(post.double.texts()) == 1
+
+
+def test_the_log_is_loud_once_for_each_change(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "usersessionmon.delivery")
+    post.queue(login())
+    post.double.always = "code:19022"
+    post.run(3600)
+    post.double.always = "code:19021"
+    post.run(3600)
+    post.double.always = ""
+    post.run(3600)
+    levels = [(one.levelname, one.getMessage()) for one in caplog.records]
+    assert [level for level, _ in levels] == ["ERROR", "ERROR", "INFO"]
+    assert "HELD" in levels[0][1] and "allowed IPs" in levels[0][1]
+    assert "clock" in levels[1][1]
+    assert post.double.url not in caplog.text and "abcd" not in caplog.text
+
+
+def test_a_locked_outbox_neither_kills_nor_sends_twice(
+    post: Post, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(store, "BUSY_MS", 10)
+    post.queue(login("a"), login("b"))
+    with transaction(post.writer):
+        assert post.step() > 0
+        for _ in range(20):
+            post.run(10)
+        assert len(post.double.texts()) == 1, "what was sent must be written down first"
+    post.run(60)
+    assert users(post.double) == ["a", "b"] and not post.waiting()
+    troubled = [one for one in caplog.records if "outbox" in one.getMessage()]
+    assert len(troubled) == 2
+
+
+def test_what_was_sent_is_written_down_at_the_end(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BUSY_MS", 10)
+    post.queue(login("a"))
+    with transaction(post.writer):
+        post.step()
+    assert len(post.waiting()) == 1
+    post.worker.close()
+    assert not post.waiting()
+
+
+def test_an_unreadable_outbox_is_waited_for(tmp_path: Path) -> None:
+    with post_office(tmp_path) as post:
+        post.queue(login())
+        post.writer.execute("ALTER TABLE notices RENAME TO gone")
+        assert 0 < post.step() <= 60
+        post.run(100)
+        post.writer.execute("ALTER TABLE gone RENAME TO notices")
+        post.run(100)
+        assert len(post.double.texts()) == 1
+
+
+# The thread
+
+
+def test_the_thread_sends_when_it_is_woken_and_drains(tmp_path: Path) -> None:
+    with post_office(tmp_path) as post:
+        post.double.clock = real_clock()
+        post.clock.us = real_clock().now_us()
+        post.worker.stop(0)
+        post.worker = post.new_worker(clock=real_clock())
+        post.worker.start()
+        for name in ("a", "b", "c"):
+            post.queue(login(name))
+            post.waker.wake()
+        assert post.worker.drain(5)
+        assert users(post.double) == ["a", "b", "c"] and not post.waiting()
+        assert post.worker.drain(5), "nothing to do is drained too"
+        assert post.worker.stop(5)
+
+
+@pytest.mark.parametrize("step", ["hang", "drip", "drip-head"])
+def test_stop_is_bounded_whatever_the_webhook_does(tmp_path: Path, step: str) -> None:
+    with post_office(tmp_path, step) as post:
+        post.clock.us = real_clock().now_us()
+        post.double.clock = real_clock()
+        post.worker.stop(0)
+        post.worker = post.new_worker(post.channel(seconds=30), real_clock())
+        post.queue(login())
+        post.worker.start()
+        post.double.wait_for_requests(1)
+        begun = time.monotonic()
+        assert post.worker.stop(1.0), "its thread ends, for its exchange is cut"
+        assert time.monotonic() - begun < 2
+        (left,) = post.waiting()
+        assert left.attempts == 1, "it may have arrived: the next start shows its number"
+        assert not any(one.name == "delivery-feishu" for one in threading.enumerate())
+
+
+def test_a_bug_does_not_end_the_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("usersessionmon.notify.delivery.IDLE_SECONDS", 0.01)
+    with post_office(tmp_path) as post:
+        post.double.clock = real_clock()
+        post.clock.us = real_clock().now_us()
+        post.worker.stop(0)
+        channel = post.channel()
+        good = channel.send
+        calls = [0]
+
+        def flawed(*arguments: object, **named: object) -> object:
+            calls[0] += 1
+            if calls[0] == 1:
+                raise KeyError("flaw")
+            return good(*arguments, **named)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(channel, "send", flawed)
+        post.worker = post.new_worker(channel, real_clock())
+        post.queue(login())
+        post.worker.start()
+        assert post.double.wait_for(1, 5)
+        assert post.worker.stop(5)
+    assert "KeyError" in caplog.text
+
+
+def test_changes_keep_their_own_time_in_a_digest(post: Post) -> None:
+    for second in range(20):
+        post.queue(login(f"u{second}", at_us=post.clock.now_us() - second * 1_000_000))
+    post.clock.advance(31)
+    post.run(5)
+    (text,) = post.double.texts()
+    lines = text.split("\n")[1:]
+    assert lines == sorted(lines) and len(lines) == 20

@@ -1,0 +1,221 @@
+"""The durable queue, in a real file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.notify.support import NOW_US, create_tables, login, logout, notice
+from usersessionmon.errors import TroubleError
+from usersessionmon.model import Notice, Severity
+from usersessionmon.notify.base import Answer, ChannelState
+from usersessionmon.store import outbox as module
+from usersessionmon.store.db import connect, migrate, migrations, transaction
+from usersessionmon.store.outbox import SqliteOutbox, asides, enqueue, report
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    connection = create_tables(tmp_path / "state.db")
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def outbox(tmp_path: Path, writer: sqlite3.Connection) -> Iterator[SqliteOutbox]:
+    made = SqliteOutbox(tmp_path / "state.db")
+    yield made
+    made.close()
+
+
+def put(writer: sqlite3.Connection, *users: str, channels: tuple[str, ...] = ("a",)) -> None:
+    with transaction(writer):
+        enqueue(writer, [notice(login(user)) for user in users], channels, NOW_US)
+
+
+def numbers(outbox: SqliteOutbox, channel: str = "a") -> list[int]:
+    return [queued.number for queued in outbox.waiting(channel, 1000)]
+
+
+def test_what_goes_in_comes_out(writer: sqlite3.Connection, outbox: SqliteOutbox) -> None:
+    made = [notice(login("管理员")), notice(logout())]
+    with transaction(writer):
+        enqueue(writer, made, ["a"], NOW_US)
+    got = outbox.waiting("a", 10)
+    assert [queued.notice for queued in got] == made
+    assert [(one.number, one.queued_us, one.attempts, one.plain) for one in got] == [
+        (1, NOW_US, 0, False),
+        (2, NOW_US, 0, False),
+    ]
+
+
+@given(text=st.text(st.characters(), max_size=20))
+def test_any_text_survives(text: str) -> None:
+    made = Notice("login", Severity.ROUTINE, text, ((text, text),), text, NOW_US)
+    assert module._notice(module._fields(made)) == made
+    module._fields(made).encode("ascii")
+
+
+def test_half_a_surrogate_pair_can_be_stored(
+    writer: sqlite3.Connection, outbox: SqliteOutbox
+) -> None:
+    put(writer, "\udcff")
+    assert ("用户名", "\udcff") in outbox.waiting("a", 1)[0].notice.pairs
+
+
+def test_a_rolled_back_transaction_leaves_nothing(
+    writer: sqlite3.Connection, outbox: SqliteOutbox
+) -> None:
+    writer.execute("BEGIN IMMEDIATE")
+    enqueue(writer, [notice(login())], ["a"], NOW_US)
+    writer.execute("ROLLBACK")
+    assert outbox.depth("a") == 0
+
+
+def test_abnormal_first_then_by_number(writer: sqlite3.Connection, outbox: SqliteOutbox) -> None:
+    put(writer, "x", "y")
+    with transaction(writer):
+        enqueue(writer, [notice(logout(abnormal=True))], ["a"], NOW_US)
+    put(writer, "z")
+    assert numbers(outbox) == [3, 1, 2, 4]
+    assert [one.number for one in outbox.waiting("a", 2)] == [3, 1]
+    assert outbox.depth("a") == 4
+
+
+def test_each_channel_has_its_own_queue_and_the_last_one_cleans_up(
+    writer: sqlite3.Connection, outbox: SqliteOutbox
+) -> None:
+    put(writer, "x", "y", channels=("a", "b"))
+    outbox.delivered("a", [1, 2], NOW_US)
+    assert numbers(outbox) == [] and numbers(outbox, "b") == [1, 2]
+    outbox.delivered("b", [1, 2], NOW_US)
+    assert writer.execute("SELECT count(*) FROM notices").fetchone() == (0,)
+
+
+def test_no_channel_no_row(writer: sqlite3.Connection) -> None:
+    put(writer, "x", channels=())
+    assert writer.execute("SELECT count(*) FROM notices").fetchone() == (0,)
+
+
+def test_numbers_are_never_used_again(writer: sqlite3.Connection, outbox: SqliteOutbox) -> None:
+    put(writer, "x", "y")
+    outbox.delivered("a", [1, 2], NOW_US)
+    put(writer, "z")
+    assert numbers(outbox) == [3]
+
+
+def test_tries_are_counted_and_plain_is_kept(
+    writer: sqlite3.Connection, outbox: SqliteOutbox
+) -> None:
+    put(writer, "x", "y")
+    outbox.tried("a", [2], NOW_US, "timed out")
+    outbox.tried("a", [2], NOW_US, "timed out")
+    outbox.set_plain("a", [1])
+    first, second = outbox.waiting("a", 10)
+    assert (first.attempts, first.plain) == (0, True)
+    assert (second.attempts, second.plain) == (2, False)
+
+
+def test_set_aside_is_kept_with_the_answer_and_bounded(
+    writer: sqlite3.Connection, outbox: SqliteOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEPT_ASIDE", 2)
+    put(writer, "x", "y", "z", "last")
+    for number in (1, 2, 3):
+        outbox.set_aside("a", [number], NOW_US + number, "code 19002")
+    assert numbers(outbox) == [4]
+    kept = asides(writer, "a", 10)
+    assert [(one.number, one.said, one.aside_us) for one in kept] == [
+        (3, "code 19002", NOW_US + 3),
+        (2, "code 19002", NOW_US + 2),
+    ]
+    assert kept[0].notice == notice(login("z"))
+    assert writer.execute("SELECT number FROM notices ORDER BY 1").fetchall() == [(2,), (3,), (4,)]
+
+
+def test_state_survives(outbox: SqliteOutbox, tmp_path: Path) -> None:
+    assert outbox.state("a") == ChannelState()
+    state = ChannelState(Answer.THROTTLED, "code 11232", 3, NOW_US, NOW_US + 1, NOW_US + 2)
+    outbox.save_state("a", state)
+    outbox.delivered("a", [], NOW_US + 9)
+    again = SqliteOutbox(tmp_path / "state.db")
+    assert again.state("a") == ChannelState(
+        Answer.THROTTLED, "code 11232", 3, NOW_US + 9, NOW_US + 1, NOW_US + 2
+    )
+    again.close()
+    again.close()
+
+
+def test_report_for_status(
+    writer: sqlite3.Connection, outbox: SqliteOutbox, tmp_path: Path
+) -> None:
+    put(writer, "x", "y", "z", channels=("a", "b"))
+    outbox.delivered("a", [1], NOW_US)
+    outbox.set_aside("a", [2], NOW_US, "no")
+    outbox.save_state("c", ChannelState(Answer.DELIVERED, "code 0", 0, NOW_US))
+    reader = connect(tmp_path / "state.db", read_only=True)
+    got = {one.channel: one for one in report(reader)}
+    reader.close()
+    assert list(got) == ["a", "b", "c"]
+    assert (got["a"].waiting, got["a"].oldest_us, got["a"].set_aside) == (1, NOW_US, 1)
+    assert (got["b"].waiting, got["b"].set_aside) == (3, 0)
+    assert (got["c"].waiting, got["c"].oldest_us) == (0, None)
+    assert got["c"].state.delivered_us == NOW_US
+
+
+def test_a_locked_file_is_trouble_and_passes(
+    writer: sqlite3.Connection, outbox: SqliteOutbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BUSY_MS", 10)
+    put(writer, "x")
+    with transaction(writer), pytest.raises(TroubleError, match="locked"):
+        outbox.delivered("a", [1], NOW_US)
+    assert numbers(outbox) == [1]
+    outbox.delivered("a", [1], NOW_US)
+    assert numbers(outbox) == []
+
+
+def test_a_full_disk_is_trouble_and_passes(
+    writer: sqlite3.Connection, outbox: SqliteOutbox
+) -> None:
+    put(writer, "x")
+    connection = outbox._connection()
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(TroubleError, match="full"):
+        outbox.save_state("a", ChannelState(said="x" * 100_000))
+    assert outbox.state("a") == ChannelState() and numbers(outbox) == [1]
+    connection.execute("PRAGMA max_page_count=1000000")
+    outbox.save_state("a", ChannelState(said="x"))
+
+
+def test_a_file_without_tables_is_trouble(tmp_path: Path) -> None:
+    made = SqliteOutbox(tmp_path / "other.db")
+    with pytest.raises(TroubleError, match="no such table"):
+        made.depth("a")
+    made.close()
+
+
+def test_the_waiting_query_needs_no_sorting(writer: sqlite3.Connection) -> None:
+    plan = writer.execute(
+        "EXPLAIN QUERY PLAN SELECT d.number, n.fields FROM deliveries d JOIN notices n"
+        " USING (number) WHERE d.channel = 'a' AND d.aside_us IS NULL"
+        " ORDER BY d.routine, d.number LIMIT 5"
+    ).fetchall()
+    text = " ".join(str(row) for row in plan)
+    assert "deliveries_waiting" in text and "TEMP B-TREE" not in text
+
+
+def test_it_goes_with_the_other_migrations(tmp_path: Path) -> None:
+    if [number for number, _ in migrations()][:2] != [1, 2]:
+        pytest.skip("the first migration is not there yet")
+    connection = connect(tmp_path / "whole.db")
+    migrate(connection)
+    put(connection, "x")
+    assert report(connection)[0].waiting == 1
+    connection.close()
