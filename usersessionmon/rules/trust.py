@@ -43,7 +43,9 @@ _ELEVATION_SERVICES = frozenset(
     {"sudo", "sudo-i", "su", "su-l", "pkexec", "polkit", "polkit-1", "doas"}
 )
 
-_EXPLAIN = frozenset({Means.DISCONNECTED, Means.LOST, Means.TIMED_OUT, Means.KILLED, Means.TTY})
+_EXPLAIN = frozenset(
+    {Means.LEFT, Means.DISCONNECTED, Means.LOST, Means.TIMED_OUT, Means.KILLED, Means.TTY}
+)
 _LOGIND_SAYS = frozenset({Means.SESSION_NEW, Means.SESSION_LEFT, Means.SESSION_IDLE})
 _HOST_SAYS = frozenset({Means.SHUTDOWN, Means.BOOT, Means.BOOT_HINT})
 _LOGIND = ("systemd-logind", "elogind", "elogind-daemon")

@@ -19,8 +19,18 @@ Kind = Literal["journal", "file"]
 _TAIL_BYTES = 256 * 1024
 _BEHIND_US = 3600 * 1_000_000
 """A journal whose last auth line is an hour older than the file's is not where they go today."""
-_AUTH_TAGS = (b" sshd[", b" sshd-session[", b" systemd-logind[", b" sudo:", b" sudo[", b" login[")
-_AUTH_TAGS_SHORT = (b" dropbear[", b": pam_unix(", b" su[", b" su:")
+_AUTH_TAGS = (
+    b" sshd[",
+    b" sshd-session[",
+    b" systemd-logind[",
+    b" sudo:",
+    b" sudo[",
+    b" su:",
+    b" su[",
+    b" login[",
+    b" dropbear[",
+    b": pam_unix(",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,13 @@ def look_at(path: str) -> FileFacts:
     """What there is to a log file.  Never raises, never blocks (a fifo is no log file here)."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                return FileFacts(path, True, False, None, f"{path}: is not a regular file")
+            tail = os.pread(descriptor, _TAIL_BYTES, max(0, status.st_size - _TAIL_BYTES))
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         return FileFacts(path, False, False, None, f"{path}: there is no such file")
     except PermissionError:
@@ -102,13 +119,7 @@ def look_at(path: str) -> FileFacts:
         return FileFacts(path, True, False, None, trouble)
     except OSError as error:
         return FileFacts(path, True, False, None, f"{path}: cannot be read: {error.strerror}")
-    with os.fdopen(descriptor, "rb", buffering=0) as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return FileFacts(path, True, False, None, f"{path}: is not a regular file")
-        stream.seek(max(0, status.st_size - _TAIL_BYTES))
-        tail = stream.read(_TAIL_BYTES)
-    has_auth = any(tag in tail for tag in _AUTH_TAGS + _AUTH_TAGS_SHORT)
+    has_auth = any(tag in tail for tag in _AUTH_TAGS)
     return FileFacts(path, True, True, status.st_mtime_ns // 1000 if has_auth else None)
 
 
