@@ -68,14 +68,14 @@ class Means(StrEnum):
     CLOSED = "closed"  # PAM closed a session
     LOGGED_IN = "logged_in"  # login(1) and others: this account is in, on this tty
     ENDED = "ended"  # the program itself says that the session is over (dropbear, xrdp)
-    DISCONNECTED = "disconnected"  # why a connection ends: the client left
+    LEFT = "left"  # the line of a logout: the client of this session left
+    DISCONNECTED = "disconnected"  # why a connection ends: the client closed it
     LOST = "lost"  # … the network failed
     TIMED_OUT = "timed_out"  # … the server gave up waiting
     KILLED = "killed"  # … it was ended on the server
     CHILD = "child"  # sshd names the pid of the user's child
     TTY = "tty"  # a session's terminal
     ELEVATED = "elevated"  # su, sudo: became somebody else
-    ELEVATED_PAM = "elevated_pam"  # PAM's line about the same
     ELEVATION_FAILED = "elevation_failed"  # tried to become somebody else, wrong password
     SESSION_NEW = "session_new"  # logind: a session began
     SESSION_LEFT = "session_left"  # logind: logged out, or removed
@@ -84,6 +84,7 @@ class Means(StrEnum):
     BOOT = "boot"  # the host has come up
     BOOT_HINT = "boot_hint"  # looks like a boot, and may be the restart of one daemon
     LISTENING = "listening"  # sshd (re)started
+    LOGGER_STOPPED = "logger_stopped"  # journald was stopped in order: at a shutdown, or restarted
     LOSS = "loss"  # the logger says that lines are missing
     REPEATED = "repeated"  # "last message repeated N times"
     NOTHING = "nothing"  # understood, and of no consequence

@@ -39,7 +39,7 @@ class RuleSpec:
     sets: dict[str, Any] = field(default_factory=dict)
     """Captures with a fixed value that the line implies."""
     instead: dict[str, Means] = field(default_factory=dict)
-    """By kind of PAM service: another meaning for it (``elevation: elevated_pam``)."""
+    """By kind of PAM service: another meaning for it (``noise: nothing``)."""
     examples: tuple[Example, ...] = ()
     never: tuple[str, ...] = ()
     """Texts that look alike and must not be of this rule."""
@@ -49,7 +49,8 @@ class ServiceKind(StrEnum):
     """What a session of a PAM service is."""
 
     LOGIN = "login"
-    ELEVATION = "elevation"
+    ELEVATION = "elevation"  # the program itself logs who became whom
+    ELEVATION_ALONE = "elevation-alone"  # PAM's line is the only one
     FAILURES = "failures"  # only its refused attempts are of interest
     NOISE = "noise"
 

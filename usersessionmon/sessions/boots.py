@@ -1,0 +1,115 @@
+"""Boots and shutdowns: what was open before a boot is over."""
+
+from __future__ import annotations
+
+from usersessionmon.model import Event, Means, Moment, Reason, Record
+
+from . import endings, failures
+from .state import Connection, HostState, Phase
+from .world import SECOND, World
+
+ANNOUNCED = 600 * SECOND
+"""A boot within this after a shutdown's announcement was orderly."""
+HINTS = 60 * SECOND
+"""logind's and sshd's starts belong to one boot when they come within this."""
+_BOOTS = 8
+
+
+def shutdown(world: World, event: Event) -> None:
+    """The host is going down."""
+    host = world.host(event.record.host)
+    host.shutdown = event.got.get("shutdown", Reason.SHUTDOWN.value)
+    host.shutdown_us = event.record.time.us
+
+
+def logger_stopped(world: World, event: Event) -> None:
+    """journald was stopped in order."""
+    world.host(event.record.host).logger_stopped_us = event.record.time.us
+
+
+def seen(world: World, record: Record) -> None:
+    """Look at a record's boot id, where it has one: a new one ends all of the boots before."""
+    if record.boot is None:
+        return
+    host = world.host(record.host)
+    if record.boot in host.boots:
+        return  # the present one, or a straggler of one before
+    host.boots = [*host.boots[-_BOOTS + 1 :], record.boot]
+    world.touch_host(host)
+    end_before(world, host, record.boot, None)
+
+
+def boot(world: World, event: Event) -> None:
+    """A text log says that the host has come up."""
+    if event.record.boot is None:
+        host = world.host(event.record.host)
+        end_before(world, host, None, event.record.time)
+
+
+def boot_hint(world: World, event: Event) -> None:
+    """logind has started; with sshd's start beside it that is a boot."""
+    record = event.record
+    host = world.host(record.host)
+    host.hint_us, host.hint_text = record.time
+    if record.boot is None and abs(record.time.us - host.listening_us) <= HINTS:
+        end_before(world, host, None, Moment(min(host.listening_us, record.time.us), ""))
+
+
+def listening(world: World, event: Event) -> None:
+    """sshd has started; sessions live on unless the host was down."""
+    record = event.record
+    host = world.host(record.host)
+    host.listening_us = record.time.us
+    if record.boot is None and abs(record.time.us - host.hint_us) <= HINTS:
+        end_before(world, host, None, Moment(min(host.hint_us, record.time.us), ""))
+
+
+def end_before(world: World, host: HostState, boot_id: str | None, began: Moment | None) -> None:
+    """End all sessions of a host's earlier boots; the best bound of the time is its last line.
+
+    ``boot_id``: the boot that is new, or None to go by ``began``, when the new boot was seen.
+    """
+    over = [
+        connection
+        for connection in world.on_host(host.name)
+        if (
+            connection.boot != boot_id
+            if boot_id is not None
+            else began is None or _started(connection) < began.us
+        )
+    ]
+    for connection in sorted(over, key=_started):
+        if connection.phase is Phase.HALF:
+            failures.conclude(world, connection)
+        elif connection.phase is Phase.ENDING:
+            endings.conclude(world, connection)
+        else:
+            _end_by_boot(world, host, connection)
+    host.shutdown = ""
+
+
+def _started(connection: Connection) -> int:
+    return connection.login_us if connection.login_us is not None else connection.began_us
+
+
+def _end_by_boot(world: World, host: HostState, connection: Connection) -> None:
+    last = Moment(host.last_us, host.last_text)
+    if last.us < _started(connection) or not last.text:
+        last = Moment(connection.last_us, connection.login_text)
+    announced = bool(host.shutdown) and 0 <= last.us - host.shutdown_us <= ANNOUNCED
+    if announced:
+        reason, by = Reason(host.shutdown), "boot"
+    elif host.logger_stopped_us and 0 <= last.us - host.logger_stopped_us <= 10 * SECOND:
+        reason, by = Reason.REBOOT, "boot"
+    else:
+        reason, by = Reason.REBOOT, "crash"
+    endings.end_unseen(world, connection, last, reason, by)
+
+
+KINDS = {
+    Means.SHUTDOWN: shutdown,
+    Means.LOGGER_STOPPED: logger_stopped,
+    Means.BOOT: boot,
+    Means.BOOT_HINT: boot_hint,
+    Means.LISTENING: listening,
+}

@@ -1,0 +1,208 @@
+"""The session engine: from what lines mean to what happened to people.
+
+It has no clock, no I/O and no logger.  Time comes in with the events, and with ``tick``: the clock
+when live, the last record's time in a replay; so ``scan`` and ``run`` conclude the same.  What it
+remembers can be saved and loaded between any two records without changing what it concludes.
+
+A connection goes HALF → OPEN → ENDING → ENDED.  Which line moves it stands in the ``KINDS`` tables
+of ``logins``, ``failures``, ``endings``, ``boots`` and ``elevations``; nothing else moves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from usersessionmon.model import Change, Event, Means, Moment, Reason, Record, SessionView
+
+from . import boots, elevations, endings, failures, logins
+from .state import Connection, HostState, Phase, dump, load_connection, load_host, view
+from .world import STEP_BACK, World, pid_key, session_id
+
+Handler = Callable[[World, Event], None]
+
+HANDLERS: Mapping[Means, Handler] = {
+    **logins.KINDS,
+    **failures.KINDS,
+    **endings.KINDS,
+    **boots.KINDS,
+    **elevations.KINDS,
+}
+
+
+class Delta(NamedTuple):
+    """What must be saved since the last time."""
+
+    connections: Mapping[str, str | None]
+    """Key → JSON; None: forget it."""
+    hosts: Mapping[str, str]
+    sessions: tuple[SessionView, ...]
+    """Rows to insert or replace, the closed ones last."""
+
+
+class Found(NamedTuple):
+    """A session that the host says is on (from logind): what is known of it."""
+
+    user: str
+    service: str
+    pid: int
+    since: Moment
+    ip: str | None
+    client_host: str | None
+    tty: str | None
+    logind: str
+    uid: int | None
+
+
+class Engine:
+    """See the module's text."""
+
+    def __init__(self) -> None:
+        self._world = World()
+
+    # --- feeding ----------------------------------------------------------------------------------
+
+    def feed(self, event: Event) -> list[Change]:
+        """What one event leads to, what had to wait for this moment included."""
+        world = self._world
+        self._advance(event.record)
+        handler = HANDLERS.get(event.means)
+        if handler is not None:
+            handler(world, event)
+        if event.means not in {Means.FAILED, Means.REPEATED}:
+            world.host(event.record.host).last_failure = None
+        return self._take()
+
+    def not_understood(self, record: Record) -> list[Change]:
+        """A line of a program that matters, and no rule knows it: time goes on all the same."""
+        self._advance(record)
+        self._world.host(record.host).last_failure = None
+        return self._take()
+
+    def tick(self, now_us: int) -> list[Change]:
+        """Time has passed: conclude what has waited long enough."""
+        for host in self._world.waiting_hosts():
+            self._expire(host, now_us)
+        return self._take()
+
+    def finish(self) -> list[Change]:
+        """The log is at its end and nothing will follow: conclude all that waits.
+
+        Sessions that are open stay open.
+        """
+        world = self._world
+        for connection in sorted(world.connections.values(), key=lambda item: item.last_us):
+            if connection.phase is Phase.HALF:
+                failures.conclude(world, connection)
+            elif connection.phase is Phase.ENDING:
+                endings.conclude(world, connection)
+        return self._take()
+
+    def _advance(self, record: Record) -> None:
+        world = self._world
+        host = world.host(record.host)
+        now = record.time.us
+        if now < host.last_us - STEP_BACK:
+            world.shift(record.host, now - host.last_us)
+        self._expire(record.host, now)
+        boots.seen(world, record)
+        host.last_us, host.last_text = record.time
+        world.touch_host(host)
+
+    def _expire(self, host: str | None, now_us: int) -> None:
+        world = self._world
+        for connection in world.due(host, now_us):
+            if connection.phase is Phase.HALF:
+                failures.due(world, connection, now_us)
+            elif connection.phase is Phase.ENDING:
+                endings.conclude(world, connection)
+            elif connection.phase is Phase.ENDED:
+                world.forget(connection)
+
+    def _take(self) -> list[Change]:
+        out, self._world.out = self._world.out, []
+        return out
+
+    # --- the live host ----------------------------------------------------------------------------
+
+    def booted(self, host: str | None, boot: str, time: Moment) -> list[Change]:
+        """The host is known to be on this boot: what an earlier boot left open is over."""
+        boots.seen(self._world, Record(time, host, "", None, "", boot=boot))
+        return self._take()
+
+    def adopt(self, host: str | None, boot: str | None, found: Found) -> bool:
+        """Take up a session that began before the log was followed; True when it was not known."""
+        record = Record(found.since, host, "", found.pid, "", boot=boot)
+        if self._world.of_pid(record) is not None:
+            return False
+        connection = Connection(
+            key=pid_key(record, found.pid),
+            host=host,
+            boot=boot,
+            service=found.service,
+            pid=found.pid,
+            phase=Phase.OPEN,
+            began_us=found.since.us,
+            began_text=found.since.text,
+            last_us=found.since.us,
+            user=found.user,
+            ip=found.ip,
+            client_host=found.client_host,
+            tty=found.tty,
+            uid=found.uid,
+            logind=found.logind,
+            login_us=found.since.us,
+            login_text=found.since.text,
+            by="adopted",
+            pam=True,
+            adopted=True,
+        )
+        connection.session = session_id(connection, found.since)
+        self._world.add(connection)
+        self._world.remember_recent(connection)
+        return True
+
+    def gone(self, key: str, time: Moment) -> list[Change]:
+        """The host says that an open session's process is not there any more."""
+        connection = self._world.get(key)
+        if connection is not None and connection.phase is Phase.OPEN:
+            reason = connection.reason or Reason.UNKNOWN
+            endings.end_unseen(self._world, connection, time, reason)
+        return self._take()
+
+    def open_sessions(self) -> Iterable[tuple[str, SessionView]]:
+        """(key, row) of everybody who is on."""
+        for connection in self._world.connections.values():
+            if connection.phase is Phase.OPEN:
+                yield connection.key, view(connection)
+
+    # --- saving -----------------------------------------------------------------------------------
+
+    def drain(self) -> Delta:
+        """What changed since the last call; the caller saves it in its transaction."""
+        world = self._world
+        sessions = [
+            view(connection)
+            for connection in world.touched.values()
+            if connection is not None and connection.phase in {Phase.OPEN, Phase.ENDING}
+        ]
+        delta = Delta(
+            {
+                key: None if connection is None else dump(connection)
+                for key, connection in world.touched.items()
+            },
+            {name or "": dump(world.hosts[name]) for name in world.touched_hosts},
+            (*sessions, *world.closed),
+        )
+        world.touched.clear()
+        world.touched_hosts.clear()
+        world.closed.clear()
+        return delta
+
+    @classmethod
+    def load(cls, connections: Iterable[str], hosts: Iterable[str]) -> Engine:
+        """An engine that remembers what was saved.  Raises as ``state.load_connection``."""
+        engine = cls()
+        states: list[HostState] = [load_host(text) for text in hosts]
+        engine._world.restore([load_connection(text) for text in connections], states)
+        return engine

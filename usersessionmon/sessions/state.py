@@ -1,0 +1,205 @@
+"""What the engine remembers, and how it is saved.
+
+Everything here is plain data: it goes to the store as JSON and comes back the same, so that a log
+cut at any record gives the same conclusions as one read in one go.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from usersessionmon.model import Moment, Reason, SessionView
+
+MAX_ATTEMPTS = 32
+"""Failed attempts of one connection that are kept apart; sshd's MaxAuthTries is 6 by default."""
+
+
+class Phase(StrEnum):
+    HALF = "half"  # a connection; nobody is logged in
+    OPEN = "open"  # somebody is on
+    ENDING = "ending"  # it is over; the line that says why may still come
+    ENDED = "ended"  # told; kept a while to absorb late lines
+
+
+class Attempt(NamedTuple):
+    """A failed attempt that waits to be told, because a better line of it may follow."""
+
+    us: int
+    text: str
+    """The attempt's time in RFC 3339."""
+    kind: str
+    """``pam``: PAM's hint · ``hint``: the program's own · ``key``: an offered key · ``invalid``"""
+    user: str | None
+    ip: str | None
+    client_host: str | None
+    port: int | None
+    method: str | None
+    valid_user: bool | None
+    times: int
+
+    @property
+    def peer(self) -> str:
+        """The client as the line names it; "" for a local one."""
+        return self.ip or self.client_host or ""
+
+
+@dataclass(slots=True)
+class Connection:
+    """One process that serves one client: from its first line to some time after its end."""
+
+    key: str
+    host: str | None
+    boot: str | None
+    service: str
+    pid: int | None
+    phase: Phase
+    began_us: int
+    began_text: str = ""
+    last_us: int = 0
+    user: str | None = None
+    ip: str | None = None
+    client_host: str | None = None
+    port: int | None = None
+    method: str | None = None
+    key_fingerprint: str | None = None
+    key_id: str | None = None
+    tty: str | None = None
+    uid: int | None = None
+    child_pid: int | None = None
+    logind: str | None = None
+    session: str | None = None
+    login_us: int | None = None
+    login_text: str = ""
+    login_mono: int | None = None
+    by: str = ""
+    """Which kind of line the login came from: ``accepted``, ``opened``, ``logged_in``."""
+    pam: bool = False
+    """PAM opened a session: its closing line will come."""
+    adopted: bool = False
+    """Found on the host, not in the log."""
+    valid_user: bool | None = None
+    claimed: str | None = None
+    failures: int = 0
+    attempts: list[Attempt] = field(default_factory=list)
+    reason: Reason | None = None
+    end_us: int | None = None
+    end_text: str = ""
+    end_mono: int | None = None
+    end_by: str = ""
+    """Which kind of line the end came from: ``pam``, ``left``, ``logind``, …"""
+    inferred: bool = False
+    deadline_us: int | None = None
+
+    @property
+    def login_time(self) -> Moment | None:
+        return None if self.login_us is None else Moment(self.login_us, self.login_text)
+
+    @property
+    def end_time(self) -> Moment | None:
+        return None if self.end_us is None else Moment(self.end_us, self.end_text)
+
+
+@dataclass(slots=True)
+class HostState:
+    """What is remembered of one host."""
+
+    name: str | None
+    boots: list[str] = field(default_factory=list)
+    """The boot ids seen last, the present one at the end; a few only."""
+    last_us: int = 0
+    last_text: str = ""
+    shutdown: str = ""
+    shutdown_us: int = 0
+    logger_stopped_us: int = 0
+    hint_us: int = 0
+    hint_text: str = ""
+    listening_us: int = 0
+    floating: list[tuple[int, int | None, str]] = field(default_factory=list)
+    """(us, pid, reason) of ends that name no connection; kept for seconds."""
+    waiting_logind: list[tuple[int, str, str]] = field(default_factory=list)
+    """(us, user, id) of logind sessions that no login is known for yet; kept for seconds."""
+    elevations: list[tuple[int, int | None, str, str | None, str | None, bool]] = field(
+        default_factory=list
+    )
+    """(us, pid, service, user, target, has a tty) of the last elevations; kept for seconds."""
+    last_failure: list[Any] | None = None
+    """The last line's failure, for ``last message repeated N times``."""
+
+
+def dump(value: Connection | HostState) -> str:
+    """As JSON text; fields at their defaults are left out."""
+    kept: dict[str, Any] = {}
+    for item in dataclasses.fields(value):
+        content = getattr(value, item.name)
+        if item.default is not dataclasses.MISSING and content == item.default:
+            continue
+        if content == [] and item.default_factory is not dataclasses.MISSING:
+            continue
+        kept[item.name] = content
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+
+
+def load_connection(text: str) -> Connection:
+    """The inverse of ``dump``.  Raises ValueError, TypeError or KeyError for other text."""
+    data = json.loads(text)
+    data["phase"] = Phase(data["phase"])
+    if data.get("reason") is not None:
+        data["reason"] = Reason(data["reason"])
+    data["attempts"] = [Attempt(*item) for item in data.get("attempts", [])]
+    return Connection(**data)
+
+
+def load_host(text: str) -> HostState:
+    """The inverse of ``dump``.  Raises as ``load_connection``."""
+    data = json.loads(text)
+    for name in ("floating", "waiting_logind", "elevations"):
+        data[name] = [tuple(item) for item in data.get(name, [])]
+    return HostState(**data)
+
+
+def view(connection: Connection) -> SessionView:
+    """The row that people see; only for connections that carry a session."""
+    closed = connection.phase is Phase.ENDED
+    reason = (connection.reason or Reason.UNKNOWN) if closed else None
+    return SessionView(
+        session=connection.session or "",
+        host=connection.host,
+        service=connection.service,
+        user=connection.user,
+        ip=connection.ip,
+        port=connection.port,
+        method=connection.method,
+        key_fingerprint=connection.key_fingerprint,
+        login_time=connection.login_time,
+        logout_time=connection.end_time if closed else None,
+        duration=duration(connection) if closed else None,
+        reason=reason,
+        abnormal=closed and is_abnormal(connection),
+        inferred=connection.adopted or (closed and connection.inferred),
+        state="closed" if closed else "open",
+        tty=connection.tty,
+        pid=connection.pid,
+        boot=connection.boot,
+    )
+
+
+def duration(connection: Connection) -> float | None:
+    """Seconds from login to end: by the monotonic clock where both are of one boot."""
+    if connection.login_us is None or connection.end_us is None:
+        return None
+    if connection.login_mono is not None and connection.end_mono is not None:
+        micros = connection.end_mono - connection.login_mono
+    else:
+        micros = connection.end_us - connection.login_us
+    return max(0, micros) / 1_000_000
+
+
+def is_abnormal(connection: Connection) -> bool:
+    """The contract's ``abnormal`` of an ended connection."""
+    if connection.reason in {Reason.NETWORK, Reason.TIMEOUT, Reason.KILLED}:
+        return True
+    return connection.reason is Reason.REBOOT and connection.end_by == "crash"

@@ -1,0 +1,313 @@
+"""The engine's memory with its indexes: every look-up is one dictionary access.
+
+The handlers change connections only through this object, so that what must be saved (``touched``)
+and what must be concluded later (the deadlines) can never be forgotten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from usersessionmon.model import Change, Event, Moment, Record, SessionView
+
+from .state import Attempt, Connection, HostState, Phase
+
+SECOND = 1_000_000
+MAX_HALF = 20_000
+"""Connections with nobody logged in that are remembered at once; the oldest is concluded first."""
+MAX_RECENT = 32
+STEP_BACK = 5 * SECOND
+"""A host's clock that goes back by more than this was set, and waiting ends are moved with it."""
+
+K = TypeVar("K")
+Address = tuple[str | None, str, int]
+Peer = tuple[str | None, str, str]
+
+
+class World:
+    """All that is remembered, of all hosts."""
+
+    def __init__(self) -> None:
+        self.connections: dict[str, Connection] = {}
+        self.hosts: dict[str | None, HostState] = {}
+        self.out: list[Change] = []
+        """What the event in hand led to."""
+        self.touched: dict[str, Connection | None] = {}
+        """Connections to save since the last ``drain``; None: forget it."""
+        self.touched_hosts: set[str | None] = set()
+        self.closed: list[SessionView] = []
+        """Sessions that ended since the last ``drain``."""
+        self._hints: dict[Peer, dict[str, None]] = {}
+        self._deadlines: dict[str | None, list[tuple[int, str]]] = {}
+        self._by_address: dict[Address, str] = {}
+        self._by_ip: dict[tuple[str | None, str], dict[str, None]] = {}
+        self._by_child: dict[tuple[str | None, int], str] = {}
+        self._by_logind: dict[tuple[str | None, str | None, str], str] = {}
+        self._recent: dict[tuple[str | None, str], deque[str]] = {}
+        self._half: dict[str, None] = {}
+
+    # --- hosts ------------------------------------------------------------------------------------
+
+    def host(self, name: str | None) -> HostState:
+        """The state of a host, made when it is seen first."""
+        state = self.hosts.get(name)
+        if state is None:
+            state = self.hosts[name] = HostState(name)
+        return state
+
+    def touch_host(self, state: HostState) -> None:
+        self.touched_hosts.add(state.name)
+
+    def on_host(self, name: str | None) -> list[Connection]:
+        """Every connection of a host that is not over (rare: at a boot)."""
+        return [
+            connection
+            for connection in self.connections.values()
+            if connection.host == name and connection.phase is not Phase.ENDED
+        ]
+
+    # --- connections ------------------------------------------------------------------------------
+
+    def get(self, key: str) -> Connection | None:
+        return self.connections.get(key)
+
+    def of_pid(self, record: Record, pid: int | None = None) -> Connection | None:
+        """The connection of a process on the record's host and boot."""
+        number = record.pid if pid is None else pid
+        return None if number is None else self.connections.get(pid_key(record, number))
+
+    def of_address(self, host: str | None, ip: str | None, port: int | None) -> Connection | None:
+        """The one that is open, or has just ended, for a client's address and port."""
+        if ip is None or port is None:
+            return None
+        key = self._by_address.get((host, ip, port))
+        return None if key is None else self.connections.get(key)
+
+    def only_of_ip(self, host: str | None, ip: str | None) -> Connection | None:
+        """The open one of an address, if there is exactly one (sshd before 7.2 logs no port)."""
+        keys = self._by_ip.get((host, ip), {}) if ip is not None else {}
+        return self.connections.get(next(iter(keys))) if len(keys) == 1 else None
+
+    def of_child(self, host: str | None, pid: int | None) -> Connection | None:
+        key = None if pid is None else self._by_child.get((host, pid))
+        return None if key is None else self.connections.get(key)
+
+    def of_logind(self, host: str | None, boot: str | None, name: str) -> Connection | None:
+        key = self._by_logind.get((host, boot, name))
+        return None if key is None else self.connections.get(key)
+
+    def recent(self, host: str | None, user: str | None) -> Iterator[Connection]:
+        """The last sessions of a user on a host, newest first; a few only."""
+        for key in reversed(self._recent.get((host, user), ()) if user is not None else ()):
+            connection = self.connections.get(key)
+            if connection is not None:
+                yield connection
+
+    def add(self, connection: Connection) -> Connection:
+        """Remember a new connection under its key, with its indexes."""
+        self.connections[connection.key] = connection
+        if connection.phase is Phase.HALF:
+            self._half[connection.key] = None
+        self.index(connection)
+        return connection
+
+    def index(self, connection: Connection) -> None:
+        """Bring the indexes up to what the connection now says, and mark it for saving."""
+        self.touched[connection.key] = connection
+        host, key = connection.host, connection.key
+        if connection.phase is not Phase.HALF:
+            self._half.pop(key, None)
+            if connection.ip is not None:
+                if connection.port is not None:
+                    self._by_address[host, connection.ip, connection.port] = key
+                if connection.phase is not Phase.ENDED:
+                    self._by_ip.setdefault((host, connection.ip), {})[key] = None
+        if connection.child_pid is not None:
+            self._by_child[host, connection.child_pid] = key
+        if connection.logind is not None:
+            self._by_logind[host, connection.boot, connection.logind] = key
+
+    def remember_recent(self, connection: Connection) -> None:
+        """Let ``recent`` find a session that has just begun."""
+        if connection.user is not None:
+            recent = self._recent.setdefault(
+                (connection.host, connection.user), deque(maxlen=MAX_RECENT)
+            )
+            recent.append(connection.key)
+
+    def unlist(self, connection: Connection) -> None:
+        """An ended one no longer counts as the open one of its address."""
+        if connection.ip is None:
+            return
+        place = (connection.host, connection.ip)
+        keys = self._by_ip.get(place)
+        if keys is not None:
+            keys.pop(connection.key, None)
+            if not keys:
+                del self._by_ip[place]
+
+    def forget(self, connection: Connection) -> None:
+        """Drop a connection and every index to it."""
+        key, host = connection.key, connection.host
+        self.connections.pop(key, None)
+        self.touched[key] = None
+        self._half.pop(key, None)
+        self.unlist(connection)
+        if connection.ip is not None and connection.port is not None:
+            _drop(self._by_address, (host, connection.ip, connection.port), key)
+        if connection.child_pid is not None:
+            _drop(self._by_child, (host, connection.child_pid), key)
+        if connection.logind is not None:
+            _drop(self._by_logind, (host, connection.boot, connection.logind), key)
+        if connection.user is not None:
+            recent = self._recent.get((host, connection.user))
+            if recent is not None and key in recent:
+                recent.remove(key)
+                if not recent:
+                    del self._recent[host, connection.user]
+
+    def oldest_half(self) -> Connection | None:
+        """The connection to conclude when there are too many without a login."""
+        if len(self._half) <= MAX_HALF:
+            return None
+        return self.connections.get(next(iter(self._half)))
+
+    # --- PAM's hints, which may come from a helper process with a pid of its own ------------------
+
+    def hint(self, connection: Connection, peer: str) -> None:
+        """Remember that this connection holds a hint about a client (address, name or "")."""
+        place = (connection.host, connection.service, peer)
+        self._hints.setdefault(place, {})[connection.key] = None
+
+    def hinted(self, host: str | None, service: str, peer: str) -> list[Connection]:
+        """The connections that hold hints about a client."""
+        keys = self._hints.get((host, service, peer), {})
+        return [self.connections[key] for key in keys if key in self.connections]
+
+    def unhint(self, connection: Connection, peer: str) -> None:
+        place = (connection.host, connection.service, peer)
+        keys = self._hints.get(place)
+        if keys is not None:
+            keys.pop(connection.key, None)
+            if not keys:
+                del self._hints[place]
+
+    # --- time -------------------------------------------------------------------------------------
+
+    def due_at(self, connection: Connection, us: int | None) -> None:
+        """Conclude something about the connection at ``us``; None: nothing is waiting any more."""
+        connection.deadline_us = us
+        self.touched[connection.key] = connection
+        if us is not None:
+            heapq.heappush(self._deadlines.setdefault(connection.host, []), (us, connection.key))
+
+    def due(self, host: str | None, now_us: int) -> Iterator[Connection]:
+        """The connections of a host whose deadline has passed, in order."""
+        heap = self._deadlines.get(host)
+        while heap and heap[0][0] <= now_us:
+            us, key = heapq.heappop(heap)
+            connection = self.connections.get(key)
+            if connection is not None and connection.deadline_us == us:
+                connection.deadline_us = None
+                yield connection
+
+    def waiting_hosts(self) -> list[str | None]:
+        """The hosts on which something waits for its deadline."""
+        return [host for host, heap in self._deadlines.items() if heap]
+
+    def shift(self, host: str | None, by_us: int) -> None:
+        """The host's clock was set back: what waits is moved with it."""
+        heap = self._deadlines.pop(host, [])
+        for us, key in heap:
+            connection = self.connections.get(key)
+            if connection is not None and connection.deadline_us == us:
+                self.due_at(connection, us + by_us)
+
+    # --- saving -----------------------------------------------------------------------------------
+
+    def restore(self, connections: Iterable[Connection], hosts: Iterable[HostState]) -> None:
+        """Take up what was saved; call once, on an empty world."""
+        for state in hosts:
+            self.hosts[state.name] = state
+        ordered = sorted(connections, key=lambda item: (item.login_us or item.began_us, item.key))
+        for connection in ordered:
+            self.add(connection)
+            if connection.session is not None:
+                self.remember_recent(connection)
+            if connection.phase is Phase.ENDED:
+                self.unlist(connection)
+            for attempt in connection.attempts:
+                if attempt.kind == "pam":
+                    self.hint(connection, attempt.peer)
+            if connection.deadline_us is not None:
+                self.due_at(connection, connection.deadline_us)
+        self.touched.clear()
+
+
+def _drop(index: dict[K, str], place: K, key: str) -> None:
+    """Remove an index entry, unless it already points to a younger connection."""
+    if index.get(place) == key:
+        del index[place]
+
+
+def pid_key(record: Record, pid: int) -> str:
+    """A connection's key by its process: pids begin anew with each boot."""
+    return f"{record.host or ''}|{record.boot or ''}|{pid}"
+
+
+def name_key(record: Record, service: str, user: str | None) -> str:
+    """A connection's key where the log gives no pid."""
+    return f"{record.host or ''}|{record.boot or ''}|{service}|{user or ''}|{record.time.us}"
+
+
+def session_id(connection: Connection, time: Moment) -> str:
+    """The session's stable id: the same log gives the same one, whoever reads it."""
+    text = "\x1f".join(
+        (
+            connection.host or "",
+            connection.service,
+            str(connection.pid or ""),
+            str(time.us),
+            connection.user or "",
+            connection.ip or "",
+            str(connection.port or ""),
+        )
+    )
+    return hashlib.blake2s(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def new_connection(event: Event, key: str, phase: Phase, pid: int | None) -> Connection:
+    """A connection that begins with this event."""
+    record = event.record
+    return Connection(
+        key=key,
+        host=record.host,
+        boot=record.boot,
+        service=event.service,
+        pid=pid,
+        phase=phase,
+        began_us=record.time.us,
+        began_text=record.time.text,
+        last_us=record.time.us,
+    )
+
+
+def attempt_of(event: Event, kind: str) -> Attempt:
+    """The failed attempt that an event tells of."""
+    got = event.got
+    return Attempt(
+        event.record.time.us,
+        event.record.time.text,
+        kind,
+        got.get("user"),
+        got.get("ip"),
+        got.get("client_host"),
+        got.get("port"),
+        got.get("method"),
+        got.get("valid_user"),
+        event.repeat,
+    )
