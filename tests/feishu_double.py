@@ -7,9 +7,8 @@ A script is a list of steps, one for each request to the hook, in order; when it
 bot behaves.  Steps: ``ok`` (behave) · ``code:N`` or ``code:N:message`` · ``status:N`` ·
 ``429:SECONDS`` (with Retry-After) · ``html`` · ``redirect`` · ``hang`` · ``drip`` (the body, a byte
 at a time) · ``drip-head`` · ``close`` (before any answer) · ``short`` (close inside the answer) ·
-``deliver-cut`` (take the notice, then cut; all
-other steps do not take it) · ``body:TEXT`` (HTTP 200 with this body) ·
-``big`` (an endless body).
+``deliver-cut`` (take the notice, then cut) · ``body:TEXT`` (HTTP 200 with this body) · ``big`` (an
+endless body).  Only ``ok`` and ``deliver-cut`` take a notice.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ import hashlib
 import hmac
 import json
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -83,6 +83,7 @@ class FeishuDouble:
         limits: bool = True,
         clock: Clock | None = None,
         told: Callable[[Received], None] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """``limits``: refuse beyond 5 requests a second and 100 a minute by ``clock``.
         ``told`` is called for every request, in a thread of the server."""
@@ -105,7 +106,9 @@ class FeishuDouble:
         self._connections: set[socket.socket] = set()
         self._server = _Server(("127.0.0.1", port), self)
         self.port = int(self._server.server_address[1])
-        self.url = f"http://127.0.0.1:{self.port}{HOOK}{TOKEN}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}{HOOK}{TOKEN}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="feishu-double", daemon=True
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -156,6 +158,37 @@ def test_no_tls_on_the_other_side() -> None:
     with FeishuDouble() as double, client() as http:
         outcome = http.post(double.url.replace("http:", "https:"), BODY, JSON)
         assert isinstance(outcome, Unanswered) and "TLS" in outcome.text
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 that nobody knows, with its key, in one file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl makes the certificate")
+    both = tmp_path / "both.pem"
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "2", "-subj", "/CN=double", "-keyout", str(both)]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(tmp_path / "cert.pem")]
+    subprocess.run(command, check=True, capture_output=True)
+    both.write_text(both.read_text() + (tmp_path / "cert.pem").read_text())
+    return both
+
+
+def test_tls_with_a_private_ca(certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with FeishuDouble(script=["ok", "ok", "drip"], tls=context) as double:
+        with client(ca_file=str(certificate)) as http:
+            for _ in range(2):
+                assert isinstance(http.post(double.url, BODY, JSON), Reply)
+        with client(0.5, ca_file=str(certificate)) as http:
+            assert isinstance(http.post(double.url, BODY, JSON), Unanswered)
+            assert threads_end()
+        with client() as http:
+            outcome = http.post(double.url, BODY, JSON)
+        assert isinstance(outcome, Unanswered) and "not trusted" in outcome.text
+        assert not outcome.ours and len(double.requests()) == 3
 
 
 def test_a_tls_handshake_that_never_ends_is_cut() -> None:

@@ -124,7 +124,7 @@ class _Exchange:
         except Exception as error:  # any of several libraries', and none may pass
             self.outcome = _unanswered(error)
         finally:
-            if not isinstance(self.outcome, Reply):
+            if self.line.is_cut or not isinstance(self.outcome, Reply):
                 self.line.close()
             self.done.set()
 
@@ -143,7 +143,7 @@ class _Line:
         self._lock = threading.Lock()
         self._connections: list[Any] = []
         self._handles: list[socket.socket] = []
-        self._is_cut = False
+        self.is_cut = False
 
     def exchange(self, what: _Exchange) -> Reply:
         if self._session is None:
@@ -175,7 +175,7 @@ class _Line:
         """A connection was made.  A duplicate of its descriptor can be shut even while the TLS
         handshake has the original."""
         with self._lock:
-            if self._is_cut:
+            if self.is_cut:
                 made.close()
                 raise ConnectionAbortedError
             self._connections = [one for one in self._connections if one.sock is not None]
@@ -186,7 +186,7 @@ class _Line:
     def cut(self) -> None:
         """Shut every socket: whoever reads from one sees its end."""
         with self._lock:
-            self._is_cut = True
+            self.is_cut = True
             alive = [found for one in self._connections if (found := one.sock) is not None]
             for handle in [*self._handles, *alive]:
                 with contextlib.suppress(OSError, ValueError):

@@ -1,6 +1,6 @@
-"""All wording of notices: a change in words, and a batch of notices as one text.
+"""The wording of notices: a change in words, and a batch of notices as one text.
 
-Chinese is written where it is used; English comes from one table.  Values stay raw in a
+Chinese is written where it is used; ``words`` has the English.  Values stay raw in a
 ``Notice`` (each channel makes them harmless); the one line for digests is made harmless here,
 because its words are told apart by blanks.
 """
@@ -8,73 +8,17 @@ because its words are told apart by blanks.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
-from usersessionmon.model import Change, ChangeKind, Moment, Notice, Reason, Severity
+from usersessionmon.model import Change, ChangeKind, Notice, Reason, Severity
 
 from .base import Queued
 from .sanitize import harmless
+from .words import Speaker
 
 LATE_SECONDS = 60
 DIGEST_LINE_LIMIT = 500
 
-_ENGLISH = {
-    "用户登录通知": "User login notice · 通知",  # a bot's keyword outlives a change of language
-    "用户登出通知": "User logout notice · 通知",
-    "登录失败通知": "Failed login notice · 通知",
-    "提权通知": "Elevation notice · 通知",
-    "测试通知": "Test notice · 通知",
-    "会话通知汇总：{} 条": "Session digest · 通知: {} events",
-    "服务器": "Server",
-    "服务器IP": "Server IP",
-    "用户名": "User",
-    "IP地址": "IP address",
-    "登录时间": "Login time",
-    "登出时间": "Logout time",
-    "失败时间": "Failure time",
-    "提权时间": "Elevation time",
-    "发送时间": "Sent at",
-    "客户端": "Client",
-    "登录方式": "Method",
-    "密钥指纹": "Key fingerprint",
-    "服务": "Service",
-    "终端": "Terminal",
-    "会话时长": "Session length",
-    "结束方式": "Ended by",
-    "异常": "Abnormal",
-    "推断": "Inferred",
-    "失败次数": "Attempts",
-    "账户": "Account",
-    "目标用户": "Became",
-    "命令": "Command",
-    "说明": "About",
-    "延迟送达": "Delivered late",
-    "通知编号": "Notice number",
-    "登录": "login",
-    "登出": "logout",
-    "登录失败": "login-failed",
-    "提权": "elevation",
-    "测试": "test",
-    "主动退出": "left by themselves",
-    "网络断开": "connection lost",
-    "超时": "timed out",
-    "被终止": "ended on the server",
-    "关机": "shutdown",
-    "重启": "reboot",
-    "未知": "unknown",
-    "是": "yes",
-    "(空)": "(empty)",
-    "不存在": "does not exist",
-    "日志中没有结束记录，由现状得出": "no line in the log said so; concluded",
-    "这是一条测试通知，收到即表示配置正确": "If you can read this, the channel works",
-    "{}（重发，先前一条可能已送达）": "{} (sent again, the earlier one may have arrived)",
-    "，延迟送达": ", delivered late",
-    "，重发，通知编号 {}": ", sent again, notice numbers {}",
-    "{}小时": "{}h ",
-    "{}分": "{}m ",
-    "{}秒": "{}s",
-}
 _REASONS = {
     Reason.USER: "主动退出",
     Reason.NETWORK: "网络断开",
@@ -104,41 +48,6 @@ _TIMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Speaker:
-    """A language and a time zone."""
-
-    language: str
-    zone: tzinfo
-
-    def __call__(self, chinese: str) -> str:
-        return _ENGLISH[chinese] if self.language == "en" else chinese
-
-    def time(self, moment: Moment) -> str:
-        return self.time_us(moment.us) or moment.text
-
-    def time_us(self, us: int) -> str:
-        """``2026-11-21 08:15:30``; empty for a moment that no calendar has."""
-        try:
-            return datetime.fromtimestamp(us // 1_000_000, self.zone).strftime("%Y-%m-%d %H:%M:%S")
-        except (OverflowError, ValueError, OSError):
-            return ""
-
-    def span(self, seconds: float) -> str:
-        """``1小时2分3秒``, parts that are nought left out."""
-        minutes, rest = divmod(max(0, int(seconds)), 60)
-        hours, minutes = divmod(minutes, 60)
-        parts = [
-            self(form).format(number)
-            for form, number in (("{}小时", hours), ("{}分", minutes), ("{}秒", rest))
-            if number
-        ]
-        return "".join(parts).strip() or self("{}秒").format(0)
-
-    def user(self, name: str | None) -> str | None:
-        return self("(空)") if name is not None and not name.strip() else name
-
-
 def notice_of(
     change: Change,
     *,
@@ -153,7 +62,7 @@ def notice_of(
     ``local_hosts``: the names of this machine; for an event of another host ``server_ip`` is left
     out.  ``language``: ``zh`` or ``en`` (``config.Language`` is such a text).
     """
-    say = _Speaker(language, zone)
+    say = Speaker(language, zone)
     local = change.host is None or change.host in local_hosts
     pairs: list[tuple[str, str | None]] = [
         ("服务器", server_name if local else change.host),
@@ -183,7 +92,7 @@ def test_notice(
     language: str,
 ) -> Notice:
     """What ``setup`` and ``test-notify`` send."""
-    say = _Speaker(language, zone)
+    say = Speaker(language, zone)
     at = say.time_us(now_us)
     pairs = [
         ("服务器", server_name),
@@ -201,7 +110,7 @@ def test_notice(
     )
 
 
-def _login(say: _Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
+def _login(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
     yield "客户端", change.client_host
     yield "登录方式", change.method
     yield "密钥指纹", change.key_fingerprint
@@ -209,7 +118,7 @@ def _login(say: _Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
     yield "终端", change.tty
 
 
-def _logout(say: _Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
+def _logout(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
     yield "会话时长", None if change.duration is None else say.span(change.duration)
     yield "登录时间", None if change.login_time is None else say.time(change.login_time)
     yield "结束方式", None if change.reason is None else say(_REASONS[change.reason])
@@ -219,20 +128,20 @@ def _logout(say: _Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
     yield "终端", change.tty
 
 
-def _failed(say: _Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
+def _failed(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
     yield "失败次数", str(change.count)
     yield "账户", say("不存在") if change.valid_user is False else None
     yield from _login(say, change)
 
 
-def _elevation(say: _Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
+def _elevation(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
     yield "目标用户", say.user(change.target_user)
     yield "命令", change.command
     yield "服务", change.service
     yield "终端", change.tty
 
 
-_Details = Callable[[_Speaker, Change], Iterable[tuple[str, str | None]]]
+_Details = Callable[[Speaker, Change], Iterable[tuple[str, str | None]]]
 _DETAILS: dict[ChangeKind, _Details] = {
     ChangeKind.LOGIN: _login,
     ChangeKind.LOGOUT: _logout,
@@ -241,13 +150,13 @@ _DETAILS: dict[ChangeKind, _Details] = {
 }
 
 
-def _digest_line(say: _Speaker, change: Change, host: str | None) -> str:
+def _digest_line(say: Speaker, change: Change, host: str | None) -> str:
     """``2026-11-21 08:15:30 登录 alice 198.51.100.7 web-1`` and, for some, more words."""
     words = [
         say.time_us(change.time.us) or _word(change.time.text),
         say(_WORDS[change.kind]),
         _word(say.user(change.user)),
-        _word(change.ip or change.client_host),
+        _word(change.ip),
         _word(host),
     ]
     if change.kind is ChangeKind.LOGOUT:
@@ -274,7 +183,7 @@ def render_lines(
 
     ``now_us`` is the moment of sending: what is older than a minute says so.
     """
-    say = _Speaker(language, zone)
+    say = Speaker(language, zone)
     if len(batch) == 1:
         return _single(say, batch[0], now_us)
     return _digest(say, batch, now_us)
@@ -285,7 +194,7 @@ def render_text(batch: Sequence[Queued], *, now_us: int, zone: tzinfo, language:
     return "\n".join(render_lines(batch, now_us=now_us, zone=zone, language=language))
 
 
-def _single(say: _Speaker, queued: Queued, now_us: int) -> list[str]:
+def _single(say: Speaker, queued: Queued, now_us: int) -> list[str]:
     notice = queued.notice
     colon = ": " if say.language == "en" else "："
     pairs = [(harmless(name), harmless(value)) for name, value in notice.pairs]
@@ -297,7 +206,7 @@ def _single(say: _Speaker, queued: Queued, now_us: int) -> list[str]:
     return [harmless(notice.title), *(f"{name}{colon}{value}" for name, value in pairs)]
 
 
-def _digest(say: _Speaker, batch: Sequence[Queued], now_us: int) -> list[str]:
+def _digest(say: Speaker, batch: Sequence[Queued], now_us: int) -> list[str]:
     """The title says what holds of the whole, so that every further line is one event."""
     ordered = sorted(batch, key=lambda queued: (queued.notice.at_us, queued.number))
     title = say("会话通知汇总：{} 条").format(len(batch))

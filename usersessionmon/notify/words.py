@@ -1,0 +1,102 @@
+"""A language and a time zone: the English for the Chinese that ``text`` is written in, and how
+times and spans are said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from usersessionmon.model import Moment
+
+_ENGLISH = {
+    "用户登录通知": "User login notice · 通知",  # a bot's keyword outlives a change of language
+    "用户登出通知": "User logout notice · 通知",
+    "登录失败通知": "Failed login notice · 通知",
+    "提权通知": "Elevation notice · 通知",
+    "测试通知": "Test notice · 通知",
+    "会话通知汇总：{} 条": "Session digest · 通知: {} events",
+    "服务器": "Server",
+    "服务器IP": "Server IP",
+    "用户名": "User",
+    "IP地址": "IP address",
+    "登录时间": "Login time",
+    "登出时间": "Logout time",
+    "失败时间": "Failure time",
+    "提权时间": "Elevation time",
+    "发送时间": "Sent at",
+    "客户端": "Client",
+    "登录方式": "Method",
+    "密钥指纹": "Key fingerprint",
+    "服务": "Service",
+    "终端": "Terminal",
+    "会话时长": "Session length",
+    "结束方式": "Ended by",
+    "异常": "Abnormal",
+    "推断": "Inferred",
+    "失败次数": "Attempts",
+    "账户": "Account",
+    "目标用户": "Became",
+    "命令": "Command",
+    "说明": "About",
+    "延迟送达": "Delivered late",
+    "通知编号": "Notice number",
+    "登录": "login",
+    "登出": "logout",
+    "登录失败": "login-failed",
+    "提权": "elevation",
+    "测试": "test",
+    "主动退出": "left by themselves",
+    "网络断开": "connection lost",
+    "超时": "timed out",
+    "被终止": "ended on the server",
+    "关机": "shutdown",
+    "重启": "reboot",
+    "未知": "unknown",
+    "是": "yes",
+    "(空)": "(empty)",
+    "不存在": "does not exist",
+    "日志中没有结束记录，由现状得出": "no line in the log said so; concluded",
+    "这是一条测试通知，收到即表示配置正确": "If you can read this, the channel works",
+    "{}（重发，先前一条可能已送达）": "{} (sent again, the earlier one may have arrived)",
+    "，延迟送达": ", delivered late",
+    "，重发，通知编号 {}": ", sent again, notice numbers {}",
+    "{}小时": "{}h ",
+    "{}分": "{}m ",
+    "{}秒": "{}s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Says things in one language (``zh`` or ``en``) and one time zone."""
+
+    language: str
+    zone: tzinfo
+
+    def __call__(self, chinese: str) -> str:
+        """One of the texts above, in this language."""
+        return _ENGLISH[chinese] if self.language == "en" else chinese
+
+    def time(self, moment: Moment) -> str:
+        return self.time_us(moment.us) or moment.text
+
+    def time_us(self, us: int) -> str:
+        """``2026-11-21 08:15:30``; empty for a moment that no calendar has."""
+        try:
+            return datetime.fromtimestamp(us // 1_000_000, self.zone).strftime("%Y-%m-%d %H:%M:%S")
+        except (OverflowError, ValueError, OSError):
+            return ""
+
+    def span(self, seconds: float) -> str:
+        """``1小时2分3秒``, parts that are nought left out."""
+        minutes, rest = divmod(max(0, int(seconds)), 60)
+        hours, minutes = divmod(minutes, 60)
+        parts = [
+            self(form).format(number)
+            for form, number in (("{}小时", hours), ("{}分", minutes), ("{}秒", rest))
+            if number
+        ]
+        return "".join(parts).strip() or self("{}秒").format(0)
+
+    def user(self, name: str | None) -> str | None:
+        return self("(空)") if name is not None and not name.strip() else name
