@@ -1,0 +1,60 @@
+"""Records in, changes out: rules, then trust, then sessions.  The one way through.
+
+``run``, ``scan``, ``demo`` and ``rules explain`` all use it, so that they conclude the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from usersessionmon.model import Change, Means, Record
+from usersessionmon.rules.matcher import RuleSet
+from usersessionmon.rules.trust import Verdict, judge
+from usersessionmon.sessions.engine import Engine
+
+MAX_PROGRAMS = 256
+"""Programs that are counted apart; their names are foreign text."""
+
+
+class Pipeline:
+    """The stages without I/O, and what they counted."""
+
+    def __init__(self, rules: RuleSet, engine: Engine) -> None:
+        self.rules = rules
+        self.engine = engine
+        self.understood: Counter[str] = Counter()
+        self.not_understood: Counter[str] = Counter()
+        self.verdicts: Counter[Verdict] = Counter()
+        self.lost = 0
+        """Lines that the logger itself says it dropped (0 where it gives no number)."""
+        self.losses = 0
+
+    def process(self, records: Iterable[Record]) -> list[Change]:
+        """What the records lead to, in order."""
+        changes: list[Change] = []
+        for record in records:
+            changes += self.one(record)
+        return changes
+
+    def one(self, record: Record) -> list[Change]:
+        """What one record leads to."""
+        event = self.rules.match(record)
+        if event is None:
+            self._count(self.not_understood, record.program)
+            return self.engine.not_understood(record)
+        self._count(self.understood, record.program)
+        believed = judge(event, self.verdicts)
+        if believed is None:
+            return []
+        if believed.means is Means.LOSS:
+            self.losses += 1
+            self.lost += believed.got.get("count", 0)
+        return self.engine.feed(believed)
+
+    @staticmethod
+    def _count(counter: Counter[str], program: str) -> None:
+        if program in counter or len(counter) < MAX_PROGRAMS:
+            counter[program] += 1
+        else:
+            counter["…"] += 1

@@ -1,0 +1,182 @@
+"""The engine's memory, the log's position and the sessions' rows, in the state's database.
+
+The writing functions are called inside the main loop's one transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from usersessionmon.model import Moment, Reason, SessionView
+
+_COLUMNS = (
+    "id, host, service, user, ip, port, method, key_fingerprint, login_us, login_text, "
+    "logout_us, logout_text, duration, reason, abnormal, inferred, state, tty, pid, boot"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What ``history`` asks for; times in microseconds UTC."""
+
+    user: str | None = None
+    ip: str | None = None
+    since_us: int | None = None
+    until_us: int | None = None
+    limit: int | None = None
+    only_open: bool = False
+    only_abnormal: bool = False
+
+
+def read_position(connection: sqlite3.Connection, source: str) -> str | None:
+    """The saved position of a source, as it gave it."""
+    row = connection.execute("SELECT value FROM position WHERE source = ?", (source,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def write_position(connection: sqlite3.Connection, source: str, value: str, now_us: int) -> None:
+    connection.execute("REPLACE INTO position VALUES (?, ?, ?)", (source, value, now_us))
+
+
+def read_engine(connection: sqlite3.Connection) -> tuple[list[str], list[str]]:
+    """(connections, hosts) as JSON texts, for ``Engine.load``."""
+    connections = [row[0] for row in connection.execute("SELECT body FROM connection")]
+    hosts = [row[0] for row in connection.execute("SELECT body FROM host")]
+    return connections, hosts
+
+
+def write_engine(
+    connection: sqlite3.Connection,
+    connections: Mapping[str, str | None],
+    hosts: Mapping[str, str],
+    sessions: Iterable[SessionView],
+) -> None:
+    """Save what changed in the engine."""
+    connection.executemany(
+        "DELETE FROM connection WHERE key = ?",
+        [(key,) for key, body in connections.items() if body is None],
+    )
+    connection.executemany(
+        "REPLACE INTO connection VALUES (?, ?)",
+        [(key, body) for key, body in connections.items() if body is not None],
+    )
+    connection.executemany("REPLACE INTO host VALUES (?, ?)", list(hosts.items()))
+    marks = ", ".join("?" * 21)
+    connection.executemany(
+        f"REPLACE INTO session ({_COLUMNS}, begun_us) VALUES ({marks})",  # noqa: S608 - only marks
+        [_row(view) for view in sessions],
+    )
+
+
+def _row(view: SessionView) -> tuple[object, ...]:
+    login, logout = view.login_time, view.logout_time
+    begun = login or logout
+    return (
+        view.session, view.host, view.service, view.user, view.ip, view.port, view.method,
+        view.key_fingerprint,
+        login.us if login else None, login.text if login else None,
+        logout.us if logout else None, logout.text if logout else None,
+        view.duration, view.reason.value if view.reason else None,
+        view.abnormal, view.inferred, view.state, view.tty, view.pid, view.boot,
+        begun.us if begun else 0,
+    )  # fmt: skip
+
+
+def sessions(connection: sqlite3.Connection, query: Query) -> Iterator[SessionView]:
+    """Sessions that fit, oldest first; with a limit the newest ones."""
+    conditions, values = ["1"], []
+    for condition, value in (
+        ("user = ?", query.user),
+        ("ip = ?", query.ip),
+        ("(state = 'open' OR logout_us >= ?)", query.since_us),
+        ("begun_us < ?", query.until_us),
+    ):
+        if value is not None:
+            conditions.append(condition)
+            values.append(value)
+    if query.only_open:
+        conditions.append("state = 'open'")
+    if query.only_abnormal:
+        conditions.append("abnormal = 1")
+    limit = -1 if query.limit is None else query.limit
+    rows = connection.execute(
+        f"SELECT * FROM (SELECT {_COLUMNS}, begun_us FROM session "  # noqa: S608 - fixed texts
+        f"WHERE {' AND '.join(conditions)} ORDER BY begun_us DESC, id LIMIT ?) "
+        "ORDER BY begun_us, id",
+        (*values, limit),
+    )
+    for row in rows:
+        yield _view(row)
+
+
+def _view(row: tuple[object, ...]) -> SessionView:
+    (
+        session, host, service, user, ip, port, method, key_fingerprint,
+        login_us, login_text, logout_us, logout_text,
+        duration, reason, abnormal, inferred, state, tty, pid, boot, _,
+    ) = row  # fmt: skip
+    return SessionView(
+        session=str(session),
+        host=_text(host),
+        service=str(service),
+        user=_text(user),
+        ip=_text(ip),
+        port=port if isinstance(port, int) else None,
+        method=_text(method),
+        key_fingerprint=_text(key_fingerprint),
+        login_time=_moment(login_us, login_text),
+        logout_time=_moment(logout_us, logout_text),
+        duration=float(duration) if isinstance(duration, float | int) else None,
+        reason=Reason(str(reason)) if reason is not None else None,
+        abnormal=bool(abnormal),
+        inferred=bool(inferred),
+        state=str(state),
+        tty=_text(tty),
+        pid=pid if isinstance(pid, int) else None,
+        boot=_text(boot),
+    )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _moment(us: object, text: object) -> Moment | None:
+    return Moment(us, str(text)) if isinstance(us, int) else None
+
+
+def write_facts(connection: sqlite3.Connection, facts: Mapping[str, str]) -> None:
+    """Save values for ``status``."""
+    connection.executemany("REPLACE INTO fact VALUES (?, ?)", list(facts.items()))
+
+
+def read_facts(connection: sqlite3.Connection) -> dict[str, str]:
+    """What ``write_facts`` saved."""
+    return dict(connection.execute("SELECT name, value FROM fact"))
+
+
+def add_coverage(
+    connection: sqlite3.Connection, understood: Mapping[str, int], not_understood: Mapping[str, int]
+) -> None:
+    """Add to the counts of lines by program."""
+    connection.executemany(
+        "INSERT INTO coverage VALUES (?, ?, ?) ON CONFLICT (program) DO UPDATE SET "
+        "understood = understood + excluded.understood, "
+        "not_understood = not_understood + excluded.not_understood",
+        [
+            (program, understood.get(program, 0), not_understood.get(program, 0))
+            for program in {**understood, **not_understood}
+        ],
+    )
+
+
+def read_coverage(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    """Program → (understood, not understood)."""
+    return {
+        program: (understood, missed)
+        for program, understood, missed in connection.execute(
+            "SELECT program, understood, not_understood FROM coverage ORDER BY program"
+        )
+    }
