@@ -76,6 +76,8 @@ def hint(world: World, event: Event) -> None:
     for earlier in _take(connection, "hint"):
         tell(world, event.service, event.record.host, earlier, connection)
         connection.failures += 1
+    if connection.valid_user is None and event.got.get("valid_user") is False:
+        connection.valid_user = False
     _hold(world, connection, attempt_of(event, "hint"), HINT_WAIT)
 
 
