@@ -1,0 +1,80 @@
+"""Finding the way back into a log: after a restart, and after more than one rotation at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .tail_part import Mark, Part
+from .tail_position import Position
+from .tail_siblings import Sibling, find, newer, peek, siblings
+
+
+def resume(position: Position, path: Path) -> list[Part]:
+    """The files that a position speaks of and what was rotated after them, oldest first.
+
+    The file at the path comes last, if it is one of these; else it is all new and not among them.
+    Empty when the file that was read last cannot be found: nobody knows then what came after it.
+    """
+    others = siblings(path)
+    parts: list[Part] = []
+    last: tuple[Part, Sibling | None] | None = None
+    for mark in position.marks:
+        last = find(mark, path, others)
+        if last is not None:
+            _add(parts, last[0])
+    if last is None:
+        for part in parts:
+            part.close()
+        return []
+    return parts + _after(last[1], path, others)
+
+
+def resume_behind(mark: Mark, path: Path) -> list[Part]:
+    """As ``resume``, from the mark of a file that had no lines yet."""
+    others = siblings(path)
+    found = find(mark, path, others)
+    return [] if found is None else [found[0], *_after(found[1], path, others)]
+
+
+def between(last: Part, current: Part, known: set[tuple[int, int]], path: Path) -> list[Part]:
+    """What was written and rotated away since ``last`` was the file at the path.
+
+    ``known`` are the identities of the files that are being read already.
+    """
+    others = siblings(path)
+    found = find(last.mark(), path, others)
+    if found is None:
+        return []
+    found[0].close()
+    if found[1] is None:
+        return []
+    others = [other for other in others if other.identity not in known]
+    return newer(found[1], others, [current.peek()])
+
+
+def find_copy(mark: Mark, part: Part, path: Path) -> list[Part]:
+    """After a truncation of ``part``: the copy that was made before, at the mark, and what was
+    copied since.  Empty when there is none."""
+    if not mark.head_size:
+        return []
+    others = [other for other in siblings(path) if other.identity != part.identity]
+    found = find(mark, path, others)
+    if found is None:
+        return []
+    copy, sibling = found
+    if sibling is None:  # the path is another file by now, with the same text
+        copy.close()
+        return []
+    copy.final = True
+    return [copy, *newer(sibling, others, [part.peek(), peek(path)])]
+
+
+def _after(sibling: Sibling | None, path: Path, others: list[Sibling]) -> list[Part]:
+    return [] if sibling is None else newer(sibling, others, [peek(path)])
+
+
+def _add(parts: list[Part], part: Part) -> None:
+    for twin in [known for known in parts if known.identity == part.identity]:
+        parts.remove(twin)
+        twin.close()
+    parts.append(part)
