@@ -153,10 +153,9 @@ def test_reasons_of_a_users_own_process_only_explain(means: Means) -> None:
 def test_a_callers_uid_needs_the_very_set_uid_program(
     program: str, service: str, exe: str, means: Means
 ) -> None:
-    def by(path: str | None, **got: Any) -> Verdict:
-        return verdict(
-            event(means, uid=1000, exe=path, program=program, service=service, got=Captures(**got))
-        )
+    def by(path: str | None, by_uid: int | None = None) -> Verdict:
+        got: Captures = {} if by_uid is None else {"by_uid": by_uid}
+        return verdict(event(means, uid=1000, exe=path, program=program, service=service, got=got))
 
     assert by(exe) is Verdict.TRUSTED
     assert by(exe, by_uid=1000) is Verdict.TRUSTED

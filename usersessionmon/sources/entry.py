@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from usersessionmon.model import Moment, Record, Trusted
 
@@ -31,11 +32,20 @@ _SENDER_FIELDS = (
     "MESSAGE_ID",
     "N_DROPPED",
 )
-_ONCE = ("SYSLOG_IDENTIFIER", "MESSAGE", "_TRANSPORT", "_UID", "_PID", "_EXE", "_BOOT_ID")
+_ORIGIN_FIELDS = (
+    "_TRANSPORT",
+    "_UID",
+    "_EXE",
+    "_COMM",
+    "_SYSTEMD_UNIT",
+    "_AUDIT_SESSION",
+    "_HOSTNAME",
+    "_BOOT_ID",
+    "_MACHINE_ID",
+)
+_OWN_FIELDS = ("SYSLOG_IDENTIFIER", "MESSAGE", "_PID")
 _TIMES = ("__REALTIME_TIMESTAMP", "__MONOTONIC_TIMESTAMP")
-FIELDS = frozenset(
-    (*_ONCE, *_SENDER_FIELDS, *_TIMES, "_COMM", "_SYSTEMD_UNIT", "_AUDIT_SESSION")
-) | {"_HOSTNAME", "_MACHINE_ID"}
+FIELDS = frozenset((*_ORIGIN_FIELDS, *_OWN_FIELDS, *_SENDER_FIELDS, *_TIMES))
 """All that ``record_of`` looks at; readers may leave out every other field."""
 
 Wanted = Callable[[str], bool]
@@ -79,61 +89,102 @@ def record_of(
     program = text_of(identifier, _FIELD_BYTES)
     if not wanted(program):
         return None
-    problem = _problem(fields, machine_id)
+    return _record(fields, program, realtime_us, zone, machine_id, refused)
+
+
+class _Origin(NamedTuple):
+    """Where an entry comes from, by journald's own fields: the same for many entries."""
+
+    trusted: Trusted | None
+    host: str | None
+    boot: str | None
+    machine: str | None
+    kernel: bool
+    refusal: Refusal | None
+
+
+def _record(
+    fields: Mapping[str, object],
+    program: str,
+    realtime_us: int,
+    zone: tzinfo,
+    machine_id: str | None,
+    refused: Counter[Refusal] | None,
+) -> Record | None:
+    message, pid = fields.get("MESSAGE"), fields.get("_PID")
+    origin = _origin(tuple(map(fields.get, _ORIGIN_FIELDS)))
+    refusal = origin.refusal or _refusal(origin, message, pid, machine_id)
     time = moment_of(realtime_us, zone)
-    if problem is not None or time is None:
+    if refusal is not None or time is None:
         if refused is not None:
-            refused[problem or Refusal.TIME] += 1
+            refused[refusal or Refusal.TIME] += 1
         return None
     return Record(
-        time=time,
-        host=_text(fields, "_HOSTNAME"),
-        program=program,
-        pid=_number(fields.get("_PID")),
-        text=_message(fields["MESSAGE"]),
-        boot=_text(fields, "_BOOT_ID"),
-        mono_us=_monotonic(fields.get("__MONOTONIC_TIMESTAMP")),
-        trusted=_trusted(fields),
-        fields=_sender_fields(fields),
+        time,
+        origin.host,
+        program,
+        _number(pid),
+        _message(message),
+        origin.boot,
+        _monotonic(fields.get("__MONOTONIC_TIMESTAMP")),
+        False,
+        origin.trusted,
+        _sender_fields(fields) if "SESSION_ID" in fields or "MESSAGE_ID" in fields else None,
     )
 
 
-def _problem(fields: Mapping[str, object], machine_id: str | None) -> Refusal | None:
-    for name in _ONCE:
-        if isinstance(fields.get(name), list):
-            return Refusal.REPEATED
-    message = fields.get("MESSAGE")
+def _refusal(
+    origin: _Origin, message: object, pid: object, machine_id: str | None
+) -> Refusal | None:
     if message is None:
         return Refusal.MESSAGE
-    transport = _text(fields, "_TRANSPORT")
-    if transport is not None and transport not in _TRANSPORTS:
-        # The kernel's ring is open to every root process, and only its first line matters.
-        if transport != "kernel" or not text_of(message, 16).startswith("Linux version"):
-            return Refusal.TRANSPORT
-    elif transport is None and "_UID" in fields:
-        return Refusal.TRANSPORT
-    if machine_id is not None and _text(fields, "_MACHINE_ID") != machine_id:
+    if isinstance(message, list) or isinstance(pid, list):
+        return Refusal.REPEATED
+    if machine_id is not None and origin.machine != machine_id:
         return Refusal.MACHINE
+    # The kernel's ring is open to every root process, and only its first line matters.
+    if origin.kernel and not text_of(message, 16).startswith("Linux version"):
+        return Refusal.TRANSPORT
     return None
 
 
-def _trusted(fields: Mapping[str, object]) -> Trusted | None:
-    """What journald vouches for.
+def _origin(values: tuple[object, ...]) -> _Origin:
+    """The origin behind the values of ``_ORIGIN_FIELDS``."""
+    try:
+        return _usual_origin(values)
+    except TypeError:  # a list has no hash
+        return _Origin(None, None, None, None, False, Refusal.REPEATED)
+    except _UnusualError:
+        return _read_origin(values)
 
-    journald writes ``_TRANSPORT`` and ``_UID`` into every entry; where both are missing somebody
-    exported chosen fields (``journalctl --output-fields=…``), which proves as little as text.
+
+class _UnusualError(Exception):
+    """Raised so that nothing big is remembered."""
+
+
+@lru_cache(maxsize=512)
+def _usual_origin(values: tuple[object, ...]) -> _Origin:
+    if any(isinstance(value, bytes | str) and len(value) > _FIELD_BYTES for value in values):
+        raise _UnusualError
+    return _read_origin(values)
+
+
+def _read_origin(values: tuple[object, ...]) -> _Origin:
+    """Reads what journald vouches for.
+
+    It writes ``_TRANSPORT`` and ``_UID`` into every entry of a process; where both are missing
+    somebody exported chosen fields (``journalctl --output-fields=…``), which proves no more than
+    text does.
     """
-    transport = _text(fields, "_TRANSPORT")
-    if transport is None:
-        return None
-    return Trusted(
-        transport,
-        _number(fields.get("_UID")),
-        _text(fields, "_EXE"),
-        _text(fields, "_COMM"),
-        _text(fields, "_SYSTEMD_UNIT"),
-        _text(fields, "_AUDIT_SESSION"),
+    transport, uid, exe, comm, unit, audit, host, boot, machine = (
+        None if value is None else text_of(value) for value in values
     )
+    trusted, believable = None, uid is None
+    if transport is not None:
+        trusted = Trusted(transport, _number(uid), exe, comm, unit, audit)
+        believable = transport in _TRANSPORTS or transport == "kernel"
+    refusal = None if believable else Refusal.TRANSPORT
+    return _Origin(trusted, host, boot, machine, transport == "kernel", refusal)
 
 
 def _sender_fields(fields: Mapping[str, object]) -> dict[str, str] | None:
