@@ -45,11 +45,16 @@ def between(last: Part, current: Part, known: set[tuple[int, int]], path: Path) 
     found = find(last.mark(), path, others)
     if found is None:
         return []
-    found[0].close()
-    if found[1] is None:
+    part, sibling = found
+    if sibling is None or part.identity in known:
+        part.close()
+        rest = []
+    else:
+        rest = [part]  # the same log, written anew, and written to before it was rotated
+    if sibling is None:
         return []
     others = [other for other in others if other.identity not in known]
-    return newer(found[1], others, [current.peek()])
+    return rest + newer(sibling, others, [current.peek()])
 
 
 def find_copy(mark: Mark, part: Part, path: Path) -> list[Part]:
@@ -57,7 +62,10 @@ def find_copy(mark: Mark, part: Part, path: Path) -> list[Part]:
     copied since.  Empty when there is none."""
     if not mark.head_size:
         return []
-    others = [other for other in siblings(path) if other.identity != part.identity]
+    everything = siblings(path)
+    others = [other for other in everything if other.identity != part.identity]
+    for renamed in [other for other in everything if other.identity == part.identity]:
+        others = [other for other in others if renamed.newer_than(other)]
     found = find(mark, path, others)
     if found is None:
         return []
