@@ -6,6 +6,7 @@ set -eu
 
 ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 VENV=$ROOT/.venv
+ASKED=${PYTHON:-} # choose_python sets PYTHON
 LEVEL=${1:-run}
 case $LEVEL in run | dev) ;; *)
     echo "usage: $0 run|dev" >&2
@@ -20,7 +21,7 @@ import sys
 from importlib.util import find_spec
 names = ["usersessionmon", "yaml", "requests", "rich", "watchdog", "systemd", "pytest"]
 print(*sys.version_info[:3], sys.prefix, *filter(find_spec, names))' 2>/dev/null) || return 1
-    printf '%s\n' "$_have" "$VENV" "${PYTHON:-}" "${PYPI:-}"
+    printf '%s\n' "$_have" "$VENV" "$ASKED" "${PYPI:-}"
     cat "$ROOT/pyproject.toml" "$ROOT/packaging/common.sh" "$ROOT/packaging/bootstrap.sh" | cksum
 }
 

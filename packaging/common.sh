@@ -13,6 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 unset PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 NEEDS_PYTHON="Python 3.11 or newer"
+LIBRARIES="yaml requests rich watchdog"
 
 say() { printf '%s\n' "--> $*"; }
 
@@ -80,7 +81,11 @@ add_packages() {
     [ $# -gt 0 ] || return 0
     [ -n "$TOOL" ] || die "missing: $* ($_why); install them with this system's package manager, then run this again"
     if ! is_root; then
-        die "missing: $_why; run: sudo $(install_command "$TOOL") $*"
+        _first=
+        if [ "$TOOL" = apt-get ] && ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then
+            _first="sudo apt-get update && "
+        fi
+        die "missing: $_why; run: ${_first}sudo $(install_command "$TOOL") $*"
     fi
     fresh_lists
     say "installing with $TOOL: $*"
@@ -107,14 +112,17 @@ find_python() {
     done
 }
 
-# The packages that bring a Python that is new enough.
+# The packages that bring a Python that is new enough; with Debian's own, the libraries too.
 python_packages() {
     case $TOOL in
     apt-get)
-        fresh_lists
         _version=$(apt-cache policy python3 2>/dev/null | sed -n 's/ *Candidate: \(3\.[0-9]*\).*/\1/p')
         case $_version in
-        3.1[1-9]* | 3.[2-9][0-9]*) echo "python3 python3-venv" && return ;;
+        '' | 3.1[1-9]* | 3.[2-9][0-9]*)
+            echo python3
+            for _module in ensurepip $LIBRARIES systemd setuptools wheel; do package_of "$_module"; done
+            return
+            ;;
         esac
         for _version in 3.13 3.12 3.11; do
             offered "python$_version" && echo "python$_version python$_version-venv" && return
@@ -143,7 +151,8 @@ choose_python() {
     else
         PYTHON=$(find_python)
         if [ -z "$PYTHON" ]; then
-            _packages=$(python_packages)
+            fresh_lists
+            _packages=$(python_packages | tr '\n' ' ')
             [ -n "$_packages" ] || die "$NEEDS_PYTHON is needed and this system offers none: install one, then run: make PYTHON=/path/to/python3 …"
             # shellcheck disable=SC2086 # a list of packages
             add_packages "$NEEDS_PYTHON" $_packages
@@ -186,8 +195,6 @@ package_of() {
     *:*) echo "python3-$1" ;;
     esac
 }
-
-LIBRARIES="yaml requests rich watchdog"
 
 # Make this Python able to build the virtual environment: the system packages, by MODE.
 prepare_python() {
