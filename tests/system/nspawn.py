@@ -36,6 +36,8 @@ INSIDE = {
     "LANG": "C.UTF-8",
     "TERM": "dumb",
 }
+ASKED_TO_REBOOT = 133
+"""The status of systemd-nspawn --keep-unit when the host inside reboots."""
 LEFT_OUT = (
     *(".git", ".venv", "build", "dist", "config/config.yaml", ".hypothesis"),
     *(".mypy_cache", ".ruff_cache", ".pytest_cache"),
@@ -153,6 +155,7 @@ class Host:
         self._init = 0
         _sweep()
         subprocess.run(["cp", "-a", "--reflink=auto", str(base), str(self.root)], check=True)
+        (self.root / "etc/hostname").write_text(f"{name}\n")
         # names and certificates as this machine knows them: apt and pip work inside
         shutil.copyfile("/etc/resolv.conf", self.root / "etc/resolv.conf")
         for source in Path("/usr/local/share/ca-certificates").glob("*.crt"):
@@ -178,15 +181,15 @@ class Host:
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
             )
-        self._await_boot(0)
+        self._await_boot()
 
-    def _await_boot(self, init_before: int) -> None:
+    def _await_boot(self) -> None:
         def up() -> bool:
             assert self._nspawn is not None
             if self._nspawn.poll() is not None:
                 raise ContainerError(f"systemd-nspawn ended: {self._last_words()}")
             self._init = self._find_init()
-            if self._init in (0, init_before):
+            if not self._init:
                 return False
             state = self.try_run("systemctl is-system-running").stdout.strip()
             return state in (b"running", b"degraded")
@@ -229,9 +232,11 @@ class Host:
 
     def reboot(self) -> None:
         """An orderly reboot; returns when the host is up again."""
-        before = self._init
+        assert self._nspawn is not None
         self.try_run("systemctl reboot")
-        self._await_boot(before)
+        if self._nspawn.wait(60) != ASKED_TO_REBOOT:
+            raise ContainerError(f"the host did not reboot: {self._last_words()}")
+        self.boot()
 
     def pull_the_plug(self) -> None:
         """Everything inside is gone at once; ``boot`` starts it again."""
