@@ -100,12 +100,12 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    monitor: MonitorSettings = MonitorSettings()
-    feishu: FeishuSettings = FeishuSettings()
-    state: StateSettings = StateSettings()
-    server: ServerSettings = ServerSettings()
-    notices: NoticeSettings = NoticeSettings()
-    log: LogSettings = LogSettings()
+    monitor: MonitorSettings = field(default_factory=MonitorSettings)
+    feishu: FeishuSettings = field(default_factory=FeishuSettings)
+    state: StateSettings = field(default_factory=StateSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
+    notices: NoticeSettings = field(default_factory=NoticeSettings)
+    log: LogSettings = field(default_factory=LogSettings)
     language: Language = Language.ZH
     timezone: str = ""
     """An IANA name (``Asia/Shanghai``); empty: the host's zone."""

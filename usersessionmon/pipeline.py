@@ -52,6 +52,17 @@ class Pipeline:
             self.lost += believed.got.get("count", 0)
         return self.engine.feed(believed)
 
+    @property
+    def forged(self) -> int:
+        """Lines that were written in the name of a daemon by somebody else."""
+        return self.verdicts[Verdict.FORGED]
+
+    def take_counts(self) -> tuple[Counter[str], Counter[str]]:
+        """(understood, not understood) by program since the last call."""
+        taken = self.understood, self.not_understood
+        self.understood, self.not_understood = Counter(), Counter()
+        return taken
+
     @staticmethod
     def _count(counter: Counter[str], program: str) -> None:
         if program in counter or len(counter) < MAX_PROGRAMS:

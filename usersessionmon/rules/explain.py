@@ -9,6 +9,9 @@ from usersessionmon.model import Event, Record
 from .matcher import Rule, RuleSet, find, make_event, unwrap
 from .template import Line, stopped_at
 
+_NO_GUESS = 4
+"""A line with no more literal text than this says nothing about who wrote it."""
+
 
 class Explanation(NamedTuple):
     """What ``rules explain`` shows of one record."""
@@ -23,6 +26,21 @@ class Explanation(NamedTuple):
     nearest_rule: Rule | None = None
     stopped: str = ""
     """The piece of ``nearest`` that the text did not have."""
+
+
+def guess(rules: RuleSet, record: Record) -> Record | None:
+    """The record of a line without a tag, given to the program whose line it most literally is.
+
+    None when it is no program's.
+    """
+    text, _ = unwrap(record.text)
+    best, literal = "", 0
+    for program in rules.programs():
+        table = rules.table(program.removesuffix("*"))
+        found = None if table is None else find(table, text)
+        if found is not None and found[0].line.literal > literal:
+            best, literal = program.removesuffix("*"), found[0].line.literal
+    return record._replace(program=best) if literal > _NO_GUESS else None
 
 
 def explain(rules: RuleSet, record: Record) -> Explanation:

@@ -170,13 +170,26 @@ class Engine:
             endings.end_unseen(self._world, connection, time, reason)
         return self._take()
 
+    def host_names(self) -> tuple[str | None, ...]:
+        """The hosts that the log has named."""
+        return tuple(self._world.hosts)
+
     def open_sessions(self) -> Iterable[tuple[str, SessionView]]:
         """(key, row) of everybody who is on."""
         for connection in self._world.connections.values():
             if connection.phase is Phase.OPEN:
                 yield connection.key, view(connection)
 
+    def next_deadline(self) -> int | None:
+        """When ``tick`` has something to conclude at the earliest (microseconds UTC)."""
+        return self._world.next_deadline()
+
     # --- saving -----------------------------------------------------------------------------------
+
+    def has_news(self) -> bool:
+        """Whether ``drain`` has anything to give."""
+        world = self._world
+        return bool(world.touched or world.touched_hosts or world.closed)
 
     def drain(self) -> Delta:
         """What changed since the last call; the caller saves it in its transaction."""

@@ -219,6 +219,10 @@ class World:
         """The hosts on which something waits for its deadline."""
         return [host for host, heap in self._deadlines.items() if heap]
 
+    def next_deadline(self) -> int | None:
+        """The earliest deadline of all hosts."""
+        return min((heap[0][0] for heap in self._deadlines.values() if heap), default=None)
+
     def shift(self, host: str | None, by_us: int) -> None:
         """The host's clock was set back: what waits is moved with it."""
         heap = self._deadlines.pop(host, [])

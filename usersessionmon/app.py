@@ -1,0 +1,258 @@
+"""The running monitor: the main loop, its one transaction, and its orderly end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from usersessionmon import __version__
+from usersessionmon.clock import Clock, Waker
+from usersessionmon.model import Change, ChangeKind, Moment, Notice
+from usersessionmon.notify.delivery import DeliveryWorker
+from usersessionmon.pipeline import Pipeline
+from usersessionmon.sd_notify import Notifier
+from usersessionmon.sessions.engine import Engine
+from usersessionmon.sources.base import Source
+from usersessionmon.store import db, outbox, state
+from usersessionmon.store.place import trouble
+
+LOG = logging.getLogger("usersessionmon")
+
+BATCH = 1000
+IDLE_SAVE_US = 5_000_000
+"""A position that moved over lines that mean nothing is saved this often, not at every look."""
+STOP_SECONDS = 4.0
+"""What delivery may take to end; the whole end stays under 5 s."""
+DRAIN_SECONDS = 3.0
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One channel with its worker and the worker's waker."""
+
+    channel: str
+    worker: DeliveryWorker
+    waker: Waker
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How changes become notices."""
+
+    word: Callable[[Change], Notice]
+    kinds: frozenset[ChangeKind]
+
+
+@dataclass(slots=True)
+class Monitor:
+    """One source followed into one state.  ``run`` is the whole life."""
+
+    source: Source
+    source_name: str
+    """The position's key in the state: ``journal`` or ``file:PATH``."""
+    connection: sqlite3.Connection
+    file: Path
+    pipeline: Pipeline
+    wording: Wording
+    deliveries: Sequence[Delivery]
+    clock: Clock
+    waker: Waker
+    notifier: Notifier
+    stock: Callable[[Engine], Iterable[Change]]
+    """Looks at the live host; called once, when the log's end is reached first."""
+    once: bool = False
+    facts: dict[str, str] = field(default_factory=dict)
+    _stopping: bool = False
+    _stocked: bool = False
+    _position: str | None = None
+    _saved_us: int = 0
+    _counted: tuple[dict[str, int], dict[str, int]] = field(default_factory=lambda: ({}, {}))
+    _lines: int = 0
+    _last_line: Moment | None = None
+    _watchdog_at: float = 0.0
+
+    def run(self) -> None:
+        """Follow the log until ``stop``; with ``once`` until its end.
+
+        Raises TroubleError when the log or the state cannot be used any more.
+        """
+        for delivery in self.deliveries:
+            delivery.worker.start()
+        self._save_start()
+        try:
+            self._loop()
+            if self.once:
+                for delivery in self.deliveries:
+                    delivery.worker.drain(DRAIN_SECONDS)
+        except sqlite3.Error as error:
+            raise trouble(self.file, error) from error
+        finally:
+            self.notifier.stopping()
+            for delivery in self.deliveries:
+                delivery.worker.stop(STOP_SECONDS)
+
+    def stop(self) -> None:
+        """Ask ``run`` to end; may be called from a signal handler."""
+        self._stopping = True
+        self.waker.wake()
+
+    def handle_signals(self) -> None:
+        """SIGTERM and SIGINT end the monitor in order."""
+
+        def asked(_number: int, _frame: FrameType | None) -> None:
+            self.stop()
+
+        signal.signal(signal.SIGTERM, asked)
+        signal.signal(signal.SIGINT, asked)
+
+    # --- the loop ---------------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        ready = False
+        while not self._stopping:
+            at_end = self.turn()
+            self._alive()
+            if not at_end:
+                continue
+            if not ready:
+                ready = True
+                self.notifier.ready(f"following {self.source.name}")
+            if self.once:
+                break
+            self.waker.wait(self._wait_seconds(), self.source.descriptors())
+        self._save_position()
+
+    def turn(self) -> bool:
+        """Read once and save what it led to; True when the log's end is reached."""
+        batch = self.source.read(BATCH)
+        for note in batch.notes:
+            LOG.warning("%s", note)
+        self._lines += batch.lines
+        changes = self.pipeline.process(batch.records)
+        if batch.records:
+            self._last_line = batch.records[-1].time
+        if batch.position is not None:
+            self._position = batch.position
+        if batch.at_end:
+            if not self._stocked:
+                self._stocked = True
+                changes += self.stock(self.pipeline.engine)
+            changes += self.pipeline.engine.tick(self.clock.now_us())
+        elif batch.records:
+            changes += self.pipeline.engine.tick(batch.records[-1].time.us)
+        now = self.clock.now_us()
+        if changes or batch.records or self.pipeline.engine.has_news():
+            self._save(changes, now)
+        elif batch.position is not None and abs(now - self._saved_us) >= IDLE_SAVE_US:
+            self._save((), now)
+        return batch.at_end
+
+    def _wait_seconds(self) -> float:
+        wait = self.source.patience()
+        due_us = self.pipeline.engine.next_deadline()
+        if due_us is not None:
+            wait = min(wait, max(0.0, (due_us - self.clock.now_us()) / 1_000_000))
+        if self._watchdog_seconds is not None:
+            wait = min(wait, self._watchdog_seconds)
+        return wait
+
+    # --- saving -----------------------------------------------------------------------------------
+
+    def _save(self, changes: Sequence[Change], now_us: int) -> None:
+        """Everything that follows from what was read, and how far, in one transaction."""
+        notices = [
+            self.wording.word(change) for change in changes if change.kind in self.wording.kinds
+        ]
+        delta = self.pipeline.engine.drain()
+        channels = [delivery.channel for delivery in self.deliveries]
+        with db.transaction(self.connection):
+            state.write_engine(self.connection, delta.connections, delta.hosts, delta.sessions)
+            outbox.enqueue(self.connection, notices, channels, now_us)
+            if self._position is not None:
+                state.write_position(self.connection, self.source_name, self._position, now_us)
+            self._save_counts(now_us)
+        self._saved_us = now_us
+        if notices:
+            for delivery in self.deliveries:
+                delivery.waker.wake()
+        for change in changes:
+            LOG.info("%s", Told(change))
+
+    def _save_counts(self, now_us: int) -> None:
+        understood, missed = self.pipeline.take_counts()
+        state.add_coverage(self.connection, understood, missed)
+        self.facts["saved_us"] = str(now_us)
+        self.facts["lines"] = str(self._lines)
+        self.facts["forged"] = str(self.pipeline.forged)
+        self.facts["losses"] = str(self.pipeline.losses)
+        if self._last_line is not None:
+            self.facts["last_line"] = self._last_line.text
+            self.facts["last_line_us"] = str(self._last_line.us)
+        state.write_facts(self.connection, self.facts)
+
+    def _save_start(self) -> None:
+        now = self.clock.now_us()
+        self.facts.update(
+            {
+                "pid": str(os.getpid()),
+                "version": __version__,
+                "source": self.source.name,
+                "started_us": str(now),
+            }
+        )
+        try:
+            with db.transaction(self.connection):
+                state.write_facts(self.connection, self.facts)
+        except sqlite3.Error as error:
+            raise trouble(self.file, error) from error
+
+    def _save_position(self) -> None:
+        if self._position is not None:
+            self._save((), self.clock.now_us())
+
+    # --- the service manager ----------------------------------------------------------------------
+
+    @property
+    def _watchdog_seconds(self) -> float | None:
+        return self.notifier.watchdog_seconds()
+
+    def _alive(self) -> None:
+        """Feed the watchdog from here alone: only a loop that turns is alive."""
+        now = self.clock.monotonic()
+        if self._watchdog_seconds is not None and now >= self._watchdog_at:
+            self._watchdog_at = now + self._watchdog_seconds / 2
+            self.notifier.watchdog()
+
+
+class Told:
+    """A change as one line of the log, made only when somebody logs it."""
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+
+    def __str__(self) -> str:
+        change = self._change
+        words = [change.kind.value, _plain(change.user)]
+        for name, value in (
+            ("→", change.target_user),
+            ("from", change.ip or change.client_host),
+            ("by", change.method),
+            ("reason", change.reason),
+            ("session", change.session),
+        ):
+            if value is not None:
+                words.append(f"{name} {_plain(value)}")
+        return f"{change.service}: {' '.join(words)}"
+
+
+def _plain(text: str | None) -> str:
+    if text is None:
+        return "-"
+    cut = text if len(text) <= 100 else text[:100] + "…"
+    return "".join(c if c.isprintable() else "?" for c in cut)

@@ -1,0 +1,120 @@
+"""Validate the configuration, the log source, the state directory and the rules, and say of each
+what is wrong and how to mend it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from usersessionmon.config import Settings, find_config, load, read_webhook
+from usersessionmon.errors import TroubleError, UserError
+from usersessionmon.rules import selftest
+from usersessionmon.store.place import holder, reading
+from usersessionmon.wiring import choose_source, feishu_channel, look_around, rules_of, zone_of
+
+from .common import folder_of
+from .output import say, say_json
+
+EXAMPLE = "user-session-monitor check"
+
+
+class Finding(NamedTuple):
+    part: str
+    ok: bool
+    text: str
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="JSON Lines, one part a line")
+
+
+def main(options: argparse.Namespace) -> int:
+    """0 when all is well, 1 when something must be mended; 2 for a bad configuration."""
+    path = find_config(options.config)
+    settings = load(path)  # what is wrong with it is told by main, all of it
+    findings = [
+        Finding("configuration", True, "the defaults hold" if path is None else f"{path} is valid")
+    ]
+    for part, look in (
+        ("webhook", _webhook),
+        ("rules", _rules),
+        ("source", _source),
+        ("state", _state),
+    ):
+        findings += _looked(part, look, settings)
+    for finding in findings:
+        if options.json:
+            say_json(finding._asdict())
+        else:
+            mark = "ok " if finding.ok else "BAD"
+            say(f"{mark} {finding.part:<14} {finding.text}")
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+def _looked(
+    part: str, look: Callable[[Settings], list[tuple[bool, str]]], settings: Settings
+) -> list[Finding]:
+    try:
+        return [Finding(part, ok, text) for ok, text in look(settings)]
+    except (UserError, TroubleError) as error:
+        return [Finding(part, False, line) for line in error.lines]
+
+
+def _webhook(settings: Settings) -> list[tuple[bool, str]]:
+    read_webhook(settings.feishu)
+    channel = feishu_channel(settings, zone_of(settings))
+    if channel is None:
+        return [(True, "none is configured: notices go to the terminal (feishu.webhook_url)")]
+    return [(True, f"{channel.address} (try it: user-session-monitor test-notify)")]
+
+
+def _rules(settings: Settings) -> list[tuple[bool, str]]:
+    rules = rules_of(settings, look_around(settings).os_ids)
+    verdicts = list(selftest.run(rules))
+    bad = [verdict for verdict in verdicts if verdict.problem]
+    if bad:
+        return [
+            (False, f"{verdict.file}: {verdict.rule}: {verdict.problem}: {verdict.text!r}")
+            for verdict in bad
+        ]
+    text = f"{len(rules.rules)} rules for {rules.distro.name}, {len(verdicts)} examples hold"
+    return [(True, text)]
+
+
+def _source(settings: Settings) -> list[tuple[bool, str]]:
+    here = look_around(settings)
+    choice = choose_source(settings, here, rules_of(settings, here.os_ids))
+    found = [(False, problem) for problem in choice.problems]
+    if choice.kind == "journal":
+        return [*found, (True, f"the journal: {choice.why}")]
+    if not os.access(choice.path, os.R_OK):
+        if not found:
+            found.append((False, f"{choice.path}: cannot be read"))
+        return found
+    weak = "a file proves nothing: any local user can write lines into it (logger); the journal can"
+    return [*found, (True, f"{choice.path}: {choice.why}; {weak}")]
+
+
+def _state(settings: Settings) -> list[tuple[bool, str]]:
+    folder = folder_of(settings)
+    pid = holder(folder)
+    if pid is not None:
+        return [(True, f"{folder}: in use by the running monitor (pid {pid})")]
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return [(False, f"{folder}: cannot be written by this user ({_user()})")]
+    if not folder.exists():
+        return [(True, f"{folder}: will be made")]
+    with reading(folder) as connection:
+        if connection is not None:
+            verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            if verdict != "ok":
+                return [(False, f"{folder}: state.db is damaged: {verdict}")]
+    return [(True, f"{folder}: can be written")]
+
+
+def _user() -> str:
+    return f"uid {os.geteuid()}"

@@ -1,0 +1,65 @@
+"""What several commands need: settings, logging, the state for reading."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection, Error
+
+from usersessionmon.config import Settings, find_config, load
+from usersessionmon.store import db
+from usersessionmon.store.place import reading, state_dir, trouble
+
+_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The configuration that the command line names, or the default one."""
+    return load(find_config(options.config))
+
+
+class _Format(logging.Formatter):
+    """Plain lines; for systemd with the priority in front (sd-daemon(3))."""
+
+    def __init__(self, *, for_systemd: bool) -> None:
+        super().__init__("%(message)s")
+        self._for_systemd = for_systemd
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        if self._for_systemd:
+            level = _PRIORITIES.get(record.levelno, 6)
+            return "\n".join(f"<{level}>{line}" for line in text.splitlines())
+        if record.levelno >= logging.WARNING:
+            return f"{record.levelname.lower()}: {text}"
+        return text
+
+
+def log_to_stderr(level: str) -> None:
+    """Send the program's own log to standard error, where systemd and people read it."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Format(for_systemd="JOURNAL_STREAM" in os.environ))
+    logger = logging.getLogger("usersessionmon")
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(level.upper())
+
+
+def folder_of(settings: Settings) -> Path:
+    return state_dir(settings.state.dir)
+
+
+@contextmanager
+def state_of(settings: Settings) -> Iterator[Connection | None]:
+    """The state, read-only; None when there is none yet.  Errors of SQLite become TroubleError."""
+    folder = folder_of(settings)
+    with reading(folder) as connection:
+        try:
+            yield connection
+        except Error as error:
+            raise trouble(folder / db.FILE_NAME, error) from error

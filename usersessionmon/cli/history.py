@@ -1,0 +1,111 @@
+"""Past sessions, oldest first, from the saved state."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from usersessionmon.clock import SystemClock
+from usersessionmon.errors import TroubleError, UserError
+from usersessionmon.model import SessionView
+from usersessionmon.store import state
+from usersessionmon.wiring import zone_of
+
+from .common import folder_of, settings_of, state_of
+from .output import cell, clock_text, micros_text, say, say_json, session_object, span_text, table
+
+EXAMPLE = "user-session-monitor history --user alice --since 7d"
+
+_AGO = re.compile(r"([0-9]{1,6})([smhdw])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="JSON Lines, one session a line")
+    parser.add_argument("--user", metavar="NAME", help="only this user's")
+    parser.add_argument("--ip", metavar="ADDRESS", help="only from this address")
+    parser.add_argument(
+        "--since", metavar="TIME", help="ended not before: 2026-11-21, 2026-11-21T08:15, 8h, 7d"
+    )
+    parser.add_argument("--until", metavar="TIME", help="begun before that time")
+    parser.add_argument("--limit", type=int, metavar="N", help="the newest N only")
+    parser.add_argument("--open", action="store_true", help="only those that are still on")
+    parser.add_argument("--abnormal", action="store_true", help="only those that ended abnormally")
+
+
+def main(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    zone = zone_of(settings)
+    if options.limit is not None and options.limit < 1:
+        raise UserError(f"--limit {options.limit}: must be 1 or more")
+    query = state.Query(
+        user=options.user,
+        ip=options.ip,
+        since_us=_time(options.since, "--since", zone),
+        until_us=_time(options.until, "--until", zone),
+        limit=options.limit,
+        only_open=options.open,
+        only_abnormal=options.abnormal,
+    )
+    with state_of(settings) as connection:
+        if connection is None:
+            raise TroubleError(
+                f"{folder_of(settings)}: there is no state yet: start the monitor first "
+                "(user-session-monitor run)"
+            )
+        views = state.sessions(connection, query)
+        if options.json:
+            for view in views:
+                say_json(session_object(view))
+            return 0
+        show(list(views), zone)
+    return 0
+
+
+def show(views: Sequence[SessionView], zone: tzinfo) -> None:
+    """The table for people."""
+    if not views:
+        say("no sessions")
+        return
+    rows = [_row(view, zone) for view in views]
+    columns = ("user", "address", "login", "logout", "duration", "reason", "service", "host", "")
+    table(columns, rows, keep=("user", "address", "login", "logout"))
+
+
+def _row(view: SessionView, zone: tzinfo) -> list[str]:
+    marks = [
+        word for word, holds in (("abnormal", view.abnormal), ("inferred", view.inferred)) if holds
+    ]
+    return [
+        cell(view.user),
+        cell(view.ip),
+        clock_text(view.login_time, zone),
+        clock_text(view.logout_time, zone) if view.state == "closed" else "still on",
+        span_text(view.duration),
+        view.reason or "-",
+        cell(view.service),
+        cell(view.host),
+        ", ".join(marks),
+    ]
+
+
+def _time(text: str | None, option: str, zone: tzinfo) -> int | None:
+    """A moment in microseconds: RFC 3339, a date, or how long ago (``8h``).  Raises UserError."""
+    if text is None:
+        return None
+    ago = _AGO.fullmatch(text)
+    if ago is not None:
+        seconds = int(ago.group(1)) * _UNITS[ago.group(2)]
+        return SystemClock().now_us() - seconds * 1_000_000
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        today = micros_text(SystemClock().now_us(), zone)[:10]
+        raise UserError(
+            f"{option} {text}: is no time; give {today}, {today}T08:15, or how long ago: 8h, 7d"
+        ) from error
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=zone)
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -1,0 +1,152 @@
+"""What commands print: JSON Lines for programs, aligned text for people.
+
+Foreign text is made harmless before it reaches a terminal.  rich is imported only when a person
+looks at a table.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from usersessionmon.model import Change, ChangeKind, Moment, SessionView
+from usersessionmon.notify.sanitize import harmless
+
+_COMMON = ("event", "time", "host", "service", "user", "ip", "port")
+_FIELDS: Mapping[ChangeKind, tuple[str, ...]] = {
+    ChangeKind.LOGIN: ("client_host", "method", "key_fingerprint", "session"),
+    ChangeKind.LOGOUT: ("session", "reason", "abnormal", "duration", "inferred"),
+    ChangeKind.LOGIN_FAILED: ("client_host", "method", "valid_user", "count"),
+    ChangeKind.ELEVATION: ("target_user", "command"),
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def event_object(change: Change) -> dict[str, Any]:
+    """The contract's event: every field that its kind has, null when unknown."""
+    data: dict[str, Any] = {
+        "event": change.kind.value,
+        "time": change.time.text,
+        "host": change.host,
+        "service": change.service,
+        "user": change.user,
+        "ip": change.ip,
+        "port": change.port,
+    }
+    for name in _FIELDS[change.kind]:
+        value = getattr(change, name)
+        data[name] = number(value) if name == "duration" else value
+    return data
+
+
+def session_object(view: SessionView) -> dict[str, Any]:
+    """The contract's row of ``who``, ``history`` and ``scan --sessions``."""
+    return {
+        "session": view.session,
+        "host": view.host,
+        "service": view.service,
+        "user": view.user,
+        "ip": view.ip,
+        "port": view.port,
+        "method": view.method,
+        "key_fingerprint": view.key_fingerprint,
+        "login_time": view.login_time.text if view.login_time else None,
+        "logout_time": view.logout_time.text if view.logout_time else None,
+        "duration": number(view.duration),
+        "reason": view.reason,
+        "abnormal": view.abnormal,
+        "inferred": view.inferred,
+        "state": view.state,
+        "tty": view.tty,
+    }
+
+
+def number(value: float | None) -> float | int | None:
+    """Whole seconds without a fraction."""
+    if value is None:
+        return None
+    return int(value) if value == int(value) else value
+
+
+def json_line(data: Mapping[str, Any]) -> str:
+    """One object as one line of valid UTF-8 (lone surrogates cannot come from our readers)."""
+    return json.dumps(data, ensure_ascii=False, separators=(", ", ": "))
+
+
+def say(text: str = "") -> None:
+    """One line for people, on standard output."""
+    print(text)
+
+
+def say_json(data: Mapping[str, Any]) -> None:
+    print(json_line(data))
+
+
+def complain(lines: Iterable[str]) -> None:
+    """Trouble, on standard error, one line each."""
+    for line in lines:
+        print(f"user-session-monitor: {line}", file=sys.stderr)
+
+
+def warn(text: str) -> None:
+    """Something to know beside the answer; on standard error."""
+    print(text, file=sys.stderr)
+
+
+def clock_text(moment: Moment | None, zone: tzinfo) -> str:
+    """``2026-11-21 08:15:30`` in the reader's zone."""
+    return "-" if moment is None else micros_text(moment.us, zone)
+
+
+def micros_text(us: int, zone: tzinfo) -> str:
+    try:
+        time = (_EPOCH + timedelta(microseconds=us)).astimezone(zone)
+    except OverflowError:
+        return "-"
+    return time.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def span_text(seconds: float | None) -> str:
+    """``1d 02:03:04``"""
+    if seconds is None:
+        return "-"
+    whole = int(seconds)
+    days, rest = divmod(whole, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, left = divmod(rest, 60)
+    text = f"{hours:02}:{minutes:02}:{left:02}"
+    return f"{days}d {text}" if days else text
+
+
+def cell(text: str | int | None) -> str:
+    """Foreign text for a table's cell."""
+    return "-" if text is None or text == "" else harmless(str(text))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, keep: Sequence[str]) -> None:
+    """A table that fits the terminal's width; the columns in ``keep`` are never cut.
+
+    Not a terminal: no colours, and as wide as it needs to be.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, color_system=None, width=10_000)
+    grid = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=False)
+    for column in columns:
+        grid.add_column(
+            Text(column),
+            no_wrap=True,
+            overflow="ellipsis",
+            min_width=8 if column in keep else 4,
+        )
+    for row in rows:
+        grid.add_row(*(Text(value) for value in row))
+    console.print(grid)

@@ -1,0 +1,160 @@
+"""The rule packs: list them, run every rule's own examples, explain what a line means."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from usersessionmon.clock import SystemClock
+from usersessionmon.envelope.text import loose
+from usersessionmon.host import facts
+from usersessionmon.model import Record
+from usersessionmon.pipeline import Pipeline
+from usersessionmon.rules import selftest
+from usersessionmon.rules.explain import Explanation, explain, guess
+from usersessionmon.rules.matcher import RuleSet
+from usersessionmon.sessions.engine import Engine
+from usersessionmon.wiring import look_around, rules_of
+
+from .common import settings_of
+from .output import cell, event_object, say, say_json, table
+
+EXAMPLE = (
+    "user-session-monitor rules explain "
+    "'sshd[1]: Accepted password for alice from 192.0.2.7 port 50022 ssh2'"
+)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    lister = actions.add_parser("list", help="the rules that apply on this host")
+    tester = actions.add_parser("test", help="run every rule's own examples")
+    explainer = actions.add_parser("explain", help="why a line means what it means, or nothing")
+    explainer.add_argument("lines", metavar="LINE", nargs="+", help="a log line; - reads lines")
+    for action in (lister, tester, explainer):
+        action.add_argument("--json", action="store_true", help="JSON Lines")
+        action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS,
+                            help="the configuration to use")  # fmt: skip
+
+
+def main(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
+    rules = rules_of(settings, look_around(settings).os_ids)
+    if options.action == "list":
+        return _list(rules, as_json=options.json)
+    if options.action == "test":
+        return _test(rules, as_json=options.json)
+    return _explain(rules, options.lines, as_json=options.json)
+
+
+def _list(rules: RuleSet, *, as_json: bool) -> int:
+    if as_json:
+        for rule in rules.rules:
+            say_json(
+                {
+                    "rule": rule.name,
+                    "pack": rule.pack,
+                    "file": rule.file,
+                    "service": rule.service,
+                    "means": rule.means,
+                    "lines": [line.source for line in rule.lines],
+                }
+            )
+        return 0
+    say(f"distro {rules.distro.name}: {rules.distro.about}")
+    rows = [
+        [rule.name, rule.means, str(len(rule.lines)), rule.lines[0].source] for rule in rules.rules
+    ]
+    table(("rule", "means", "lines", "first line"), rows, keep=("rule", "means"))
+    return 0
+
+
+def _test(rules: RuleSet, *, as_json: bool) -> int:
+    verdicts = list(selftest.run(rules))
+    bad = [verdict for verdict in verdicts if verdict.problem]
+    if as_json:
+        for verdict in verdicts:
+            say_json(verdict._asdict())
+    else:
+        for verdict in bad:
+            say(f"BAD {verdict.file}: {verdict.rule}: {verdict.problem}: {verdict.text!r}")
+        say(
+            f"{len(verdicts) - len(bad)} of {len(verdicts)} examples hold, {len(rules.rules)} rules"
+        )
+    return 1 if bad else 0
+
+
+def _explain(rules: RuleSet, lines: list[str], *, as_json: bool) -> int:
+    zone, now = facts.local_zone(), SystemClock().now_us()
+    for raw in _lines(lines):
+        line = loose(raw, wanted=rules.wanted, zone=zone, reference_us=now)
+        record = line.record if line.tagged else guess(rules, line.record)
+        text = raw.decode("utf-8", "backslashreplace")
+        found = None if record is None else explain(rules, record)
+        if as_json:
+            say_json(_object(rules, text, record, found))
+        else:
+            _show(rules, text, record, found)
+    return 0
+
+
+def _lines(arguments: list[str]) -> Iterator[bytes]:
+    """The lines to judge: the arguments, or standard input's for ``-``."""
+    for argument in arguments:
+        if argument != "-":
+            yield argument.encode("utf-8", "surrogateescape")
+            continue
+        for line in sys.stdin.buffer:
+            yield line.removesuffix(b"\n")
+
+
+def _object(
+    rules: RuleSet, text: str, record: Record | None, found: Explanation | None
+) -> dict[str, Any]:
+    rule = None if found is None else found.rule
+    event = None if found is None else found.event
+    return {
+        "line": text,
+        "understood": None if found is None else found.understood,
+        "program": None if record is None or not record.program else record.program,
+        "rule": None if rule is None else rule.name,
+        "means": None if event is None else event.means,
+        "event": _event(rules, record),
+    }
+
+
+def _event(rules: RuleSet, record: Record | None) -> dict[str, Any] | None:
+    """What ``scan`` would print for a log of this one line."""
+    if record is None or not rules.wanted(record.program):
+        return None
+    pipeline = Pipeline(rules, Engine())
+    changes = [*pipeline.one(record), *pipeline.engine.finish()]
+    return event_object(changes[0]) if changes else None
+
+
+def _show(rules: RuleSet, text: str, record: Record | None, found: Explanation | None) -> None:
+    say(f"line     {cell(text)}")
+    if record is None or found is None:
+        say("header   not understood")
+        return
+    pid = "" if record.pid is None else f", pid {record.pid}"
+    say(f"header   {record.time.text}, host {cell(record.host)}, {cell(record.program)}{pid}")
+    if found.understood is None:
+        say("rule     none: this program's lines do not matter")
+    elif found.rule is not None and found.line is not None and found.event is not None:
+        say(f"rule     {found.rule.name} in {found.rule.file}: {found.line.source}")
+        got = ", ".join(f"{key}={value!r}" for key, value in found.event.got.items())
+        say(f"means    {found.event.means} ({found.event.service}); {cell(got)}")
+    elif found.nearest is not None and found.nearest_rule is not None:
+        say(f"rule     none; nearest {found.nearest_rule.name}: {found.nearest.source}")
+        say(f"         which stopped at {found.stopped}")
+    else:
+        say("rule     none")
+    event = _event(rules, record)
+    if event is None:
+        say("event    none")
+    else:
+        say("event    " + cell(", ".join(f"{k}={v}" for k, v in event.items() if v is not None)))
+    say()

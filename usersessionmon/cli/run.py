@@ -1,0 +1,37 @@
+"""Monitor this host until SIGTERM: follow the log, keep the sessions, send the notices.
+
+Without a saved position it begins at the end of the log, after taking stock of who is on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .common import log_to_stderr, settings_of
+
+EXAMPLE = "user-session-monitor run --config /etc/user-session-monitor/config.yaml"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from-start",
+        action="store_true",
+        help="begin at the log's beginning when there is no saved position",
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="stop at the end of what is there now, all state saved"
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    from usersessionmon import wiring
+
+    settings = settings_of(options)
+    log_to_stderr(settings.log.level.value)
+    with wiring.monitor(
+        settings, from_start=options.from_start, once=options.once, stream=sys.stdout
+    ) as monitor:
+        monitor.handle_signals()
+        monitor.run()
+    return 0

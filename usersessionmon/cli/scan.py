@@ -1,0 +1,187 @@
+"""Read logs that already exist and print what happened: text logs (plain, .gz, .xz, .bz2), - for
+standard input, journal files and directories, journalctl -o export and -o json files.
+
+Never notifies and never touches the saved state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import zoneinfo
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import tzinfo
+from typing import Any
+
+from usersessionmon.clock import SystemClock
+from usersessionmon.errors import TroubleError, UserError
+from usersessionmon.host import facts
+from usersessionmon.model import Change, ChangeKind, SessionView
+from usersessionmon.pipeline import Pipeline
+from usersessionmon.rules.matcher import load_rules
+from usersessionmon.sessions.engine import Engine
+from usersessionmon.sources.archive import ReadOptions, read_path
+
+from .output import cell, clock_text, complain, event_object, json_line, session_object, span_text
+
+EXAMPLE = "user-session-monitor scan --sessions /var/log/auth.log.1 /var/log/auth.log"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", metavar="PATH", nargs="+", help="a log, or - for standard input")
+    parser.add_argument("--json", action="store_true", help="JSON Lines, one object a line")
+    parser.add_argument("--sessions", action="store_true", help="sessions in place of events")
+    parser.add_argument(
+        "--year", type=int, metavar="Y", help="the first line's year, where headers have none"
+    )
+    parser.add_argument(
+        "--timezone", metavar="Z", help="the zone of headers that have none (Asia/Shanghai, UTC)"
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    zone = _zone(options.timezone)
+    if options.year is not None and not 1970 <= options.year <= 9998:
+        raise UserError(f"--year {options.year}: must be a year from 1970 to 9998")
+    pipeline = Pipeline(load_rules(os_ids=()), Engine())
+    printer = _Printer(as_json=options.json, sessions=options.sessions, zone=zone)
+    status = 0
+    for path in options.paths:
+        try:
+            with _progress(path) as progress:
+                read = ReadOptions(
+                    wanted=pipeline.rules.wanted,
+                    zone=zone,
+                    year=options.year,
+                    now_us=SystemClock().now_us(),
+                    progress=progress,
+                )
+                for records in read_path(path, read):
+                    printer.events(pipeline.process(records))
+                    printer.sessions(pipeline.engine)
+        except TroubleError as error:
+            sys.stdout.flush()
+            complain(error.lines)
+            status = 1
+    printer.events(pipeline.engine.finish())
+    printer.sessions(pipeline.engine)
+    printer.open_sessions(pipeline.engine)
+    return status
+
+
+def _zone(name: str | None) -> tzinfo:
+    if name is None:
+        return facts.local_zone()
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UserError(
+            f"--timezone {name}: unknown; give a zone's name such as Asia/Shanghai or UTC"
+        ) from error
+
+
+class _Printer:
+    """Writes events or sessions as they are concluded; holds nothing back."""
+
+    def __init__(self, *, as_json: bool, sessions: bool, zone: tzinfo) -> None:
+        self._as_json = as_json
+        self._sessions = sessions
+        self._zone = zone
+        self._write = sys.stdout.write
+
+    def events(self, changes: Iterable[Change]) -> None:
+        if self._sessions:
+            return
+        for change in changes:
+            if self._as_json:
+                self._write(json_line(event_object(change)) + "\n")
+            else:
+                self._write(_event_text(change, self._zone) + "\n")
+
+    def sessions(self, engine: Engine) -> None:
+        for view in engine.drain().sessions:
+            if self._sessions and view.state == "closed":
+                self._session(view)
+
+    def open_sessions(self, engine: Engine) -> None:
+        if self._sessions:
+            for _, view in engine.open_sessions():
+                self._session(view)
+
+    def _session(self, view: SessionView) -> None:
+        if self._as_json:
+            self._write(json_line(session_object(view)) + "\n")
+        else:
+            self._write(_session_text(view, self._zone) + "\n")
+
+
+def _event_text(change: Change, zone: tzinfo) -> str:
+    words = [
+        clock_text(change.time, zone),
+        f"{change.kind.value:<12}",
+        f"{change.service:<7}",
+        cell(change.user),
+        cell(change.ip or change.client_host),
+    ]
+    words += [f"{name}={cell(value)}" for name, value in _details(change) if value is not None]
+    return " ".join(words)
+
+
+def _details(change: Change) -> Iterator[tuple[str, str | None]]:
+    yield "port", None if change.port is None else str(change.port)
+    yield "host", change.host
+    yield "method", change.method
+    match change.kind:
+        case ChangeKind.LOGIN:
+            yield "key", change.key_fingerprint
+            yield "session", change.session
+        case ChangeKind.LOGOUT:
+            yield "reason", change.reason
+            yield "duration", span_text(change.duration)
+            yield "session", change.session
+        case ChangeKind.LOGIN_FAILED:
+            yield "count", None if change.count == 1 else str(change.count)
+        case ChangeKind.ELEVATION:
+            yield "to", change.target_user
+            yield "command", change.command
+
+
+def _session_text(view: SessionView, zone: tzinfo) -> str:
+    words = [
+        clock_text(view.login_time, zone),
+        clock_text(view.logout_time, zone) if view.state == "closed" else f"{'still on':<19}",
+        f"{span_text(view.duration):>11}",
+        f"{view.reason or '-':<8}",
+        f"{view.service:<7}",
+        cell(view.user),
+        cell(view.ip),
+        cell(view.host),
+    ]
+    return " ".join(words)
+
+
+@contextmanager
+def _progress(path: str) -> Iterator[Any]:
+    """A progress bar on standard error when a person waits and the output goes elsewhere."""
+    if path == "-" or not sys.stderr.isatty() or sys.stdout.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(cell(path), total=None)
+
+        def progress(done: int, total: int | None) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield progress

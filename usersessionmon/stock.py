@@ -1,0 +1,105 @@
+"""Comparing what is remembered with the live host.
+
+Only sessions whose host is this machine are compared, and a comparison that fails marks: nothing
+is suppressed by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+
+from usersessionmon.clock import Clock
+from usersessionmon.host.alive import Host, LogindSession
+from usersessionmon.model import Change, Moment, SessionView
+from usersessionmon.rules.fields import is_ip, read_ip
+from usersessionmon.sessions.engine import Engine, Found
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SSHD = frozenset({"sshd", "sshd-session"})
+_PERSONS = frozenset({"user", "user-early", "user-light", "user-incomplete"})
+
+
+class Presence(StrEnum):
+    """What the live host says of a session that is open by the state."""
+
+    THERE = "there"
+    GONE = "gone"
+    OVER = "over"  # of an earlier boot: certainly ended
+    UNKNOWN = "unknown"
+
+
+def presence(
+    view: SessionView, names: Collection[str], boot: str | None, host: Host | None = None
+) -> Presence:
+    """Look whether a session's process is still there."""
+    if view.host is None or view.host not in names or view.pid is None:
+        return Presence.UNKNOWN
+    if view.boot is not None and boot is not None and view.boot != boot:
+        return Presence.OVER
+    live = host or Host()
+    login = view.login_time
+    if view.service == "sshd" and login is not None:
+        there = live.holds_session(view.pid, _SSHD, login.us)
+    else:
+        there = live.process_alive(view.pid)
+    if there is None:
+        return Presence.UNKNOWN
+    return Presence.THERE if there else Presence.GONE
+
+
+def moment_of(us: int, zone: tzinfo) -> Moment:
+    """A moment in the host's zone, for times that no log line gave."""
+    time = (_EPOCH + timedelta(microseconds=us)).astimezone(zone)
+    return Moment(us, time.isoformat(timespec="microseconds" if us % 1_000_000 else "seconds"))
+
+
+def take_stock(
+    engine: Engine,
+    names: Collection[str],
+    name: str,
+    boot: str | None,
+    zone: tzinfo,
+    clock: Clock,
+    *,
+    new: bool,
+    host: Host | None = None,
+) -> list[Change]:
+    """Bring the engine up to the live host, once, when the log's end is reached.
+
+    What an earlier boot left open is ended; with ``new`` (nothing was followed before) the
+    sessions that logind knows are taken up, so that their logout will be told with its duration.
+    """
+    changes: list[Change] = []
+    now = moment_of(clock.now_us(), zone)
+    if boot is not None:
+        for known in engine.host_names():
+            if known is not None and known in names:
+                changes += engine.booted(known, boot, now)
+    if new:
+        for session in (host or Host()).logind_sessions():
+            found = _found(session, zone)
+            if found is not None:
+                engine.adopt(name, boot, found)
+    return changes
+
+
+def _found(session: LogindSession, zone: tzinfo) -> Found | None:
+    """A logind session as something that the engine can take up; None for nobody's."""
+    if session.klass not in _PERSONS or session.leader is None or session.user is None:
+        return None
+    if session.state == "closing" or session.since_us is None:
+        return None
+    remote = session.remote_host or ""
+    return Found(
+        user=session.user,
+        service=session.service or "login",
+        pid=session.leader,
+        since=moment_of(session.since_us, zone),
+        ip=read_ip(remote) if is_ip(remote) else None,
+        client_host=remote if remote and not is_ip(remote) else None,
+        tty=session.tty,
+        logind=session.id,
+        uid=session.uid,
+    )

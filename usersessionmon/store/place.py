@@ -1,0 +1,175 @@
+"""The state directory: where it is, that it is ours alone, and that its file can be used."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from usersessionmon.errors import TroubleError
+
+from . import db
+
+DEFAULT_DIR = "/var/lib/user-session-monitor"
+LOCK_NAME = "run.lock"
+
+
+def state_dir(configured: str, environment: dict[str, str] | os._Environ[str] = os.environ) -> Path:
+    """The state's directory.
+
+    The default is the system's; a user who may not write there has one of their own under
+    ``$XDG_STATE_HOME`` (XDG Base Directory Specification), so that ``make run`` needs no rights.
+    """
+    path = Path(configured)
+    if configured != DEFAULT_DIR or os.geteuid() == 0:
+        return path
+    if os.access(path / db.FILE_NAME, os.R_OK) or os.access(path, os.W_OK):
+        return path
+    home = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(home) / "user-session-monitor"
+
+
+def make_dir(path: Path) -> None:
+    """Make the directory when it is missing.  Raises TroubleError naming it."""
+    try:
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        raise TroubleError(
+            f"{path}: the state directory cannot be made: {error.strerror}; "
+            "make it yourself or set state.dir to another"
+        ) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise TroubleError(
+            f"{path}: the state directory cannot be written by this user; "
+            "give it to them (chown) or set state.dir to another"
+        )
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the state directory for this process.
+
+    Raises TroubleError with the other one's pid when somebody else holds it.  The kernel lets go
+    of the lock when the process ends, however it ends.
+    """
+    try:
+        descriptor = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise TroubleError(f"{path / LOCK_NAME}: cannot be opened: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            pid = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            raise TroubleError(
+                f"{path}: another monitor runs on this state (pid {pid}); "
+                "stop it first, or set state.dir to another directory"
+            ) from error
+        _write_pid(descriptor, path)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _write_pid(descriptor: int, path: Path) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        raise TroubleError(f"{path / LOCK_NAME}: cannot be written: {error.strerror}") from error
+
+
+def holder(path: Path) -> int | None:
+    """The pid of the monitor that runs on this state; None when none does.
+
+    Raises TroubleError when the caller may not look.
+    """
+    try:
+        descriptor = os.open(path / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise TroubleError(f"{path / LOCK_NAME}: cannot be read: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            return int(text) if text.isdigit() else 0
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def open_state(path: Path) -> sqlite3.Connection:
+    """The state's database for the one who writes it, brought up to date.
+
+    Raises TroubleError when it cannot be opened, is damaged, or is of a newer program.
+    """
+    file = path / db.FILE_NAME
+    try:
+        connection = db.connect(file)
+        try:
+            db.migrate(connection)
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise trouble(file, error) from error
+    if verdict != "ok":
+        connection.close()
+        raise TroubleError(_damaged(file, str(verdict)))
+    return connection
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
+    """The state's database for one who only looks; None when there is no state yet.
+
+    Raises TroubleError when it cannot be read.
+    """
+    file = path / db.FILE_NAME
+    try:
+        if not file.exists():
+            yield None
+            return
+    except PermissionError as error:
+        raise TroubleError(
+            f"{file}: may not be read by this user: use sudo, or join the group "
+            "user-session-monitor"
+        ) from error
+    try:
+        connection = db.connect(file, read_only=True)
+        try:
+            if db.schema_version(connection) == 0:
+                yield None
+            else:
+                yield connection
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise trouble(file, error) from error
+
+
+def trouble(file: Path, error: sqlite3.Error) -> TroubleError:
+    """What went wrong with the state's file, and the way out, in one line."""
+    text = " ".join(str(error).split())
+    if "full" in text:
+        return TroubleError(
+            f"{file}: the disk is full: free some space and start again; "
+            "what was not saved is read from the log again"
+        )
+    if isinstance(error, sqlite3.OperationalError):
+        return TroubleError(f"{file}: {text}; check the directory's owner, mode and free space")
+    return TroubleError(_damaged(file, text))
+
+
+def _damaged(file: Path, text: str) -> str:
+    return (
+        f"{file}: the state is damaged ({text}): move it away (mv {file} {file}.damaged) and "
+        "start again with run --from-start to rebuild it from the log"
+    )

@@ -1,0 +1,267 @@
+"""From settings to the parts that are to run: the one place that knows them all."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from typing import TextIO
+from zoneinfo import ZoneInfo
+
+from usersessionmon.app import Delivery, Monitor, Wording
+from usersessionmon.clock import Clock, SystemClock, Waker
+from usersessionmon.config import FeishuSettings, Settings, Style, read_webhook
+from usersessionmon.errors import TroubleError
+from usersessionmon.host import facts
+from usersessionmon.model import Change, Notice
+from usersessionmon.notify.courier import BatchChannel
+from usersessionmon.notify.delivery import DeliveryWorker
+from usersessionmon.notify.feishu import FeishuChannel
+from usersessionmon.notify.http import HttpClient
+from usersessionmon.notify.pace import Budget
+from usersessionmon.notify.terminal import TerminalChannel
+from usersessionmon.notify.text import notice_of
+from usersessionmon.pipeline import Pipeline
+from usersessionmon.rules.matcher import RuleSet, load_rules
+from usersessionmon.sd_notify import Notifier
+from usersessionmon.sessions.engine import Engine
+from usersessionmon.sources.auto import Choice, choose
+from usersessionmon.sources.base import Source
+from usersessionmon.sources.journal import JournalSource
+from usersessionmon.sources.tail import TailSource
+from usersessionmon.stock import take_stock
+from usersessionmon.store import db, state
+from usersessionmon.store.outbox import SqliteOutbox
+from usersessionmon.store.place import locked, make_dir, open_state, state_dir
+
+LOG = logging.getLogger("usersessionmon")
+
+OTHER_FACILITIES = ("xrdp-sesman", "vsftpd", "proftpd", "pure-ftpd", "cockpit-ws")
+"""Programs whose lines matter and that log neither as auth nor as authpriv."""
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What the host says of itself."""
+
+    names: frozenset[str]
+    name: str
+    address: str | None
+    boot: str | None
+    zone: tzinfo
+    os_ids: tuple[str, ...]
+    log_file: str
+
+
+def look_around(settings: Settings) -> Here:
+    """Collect the host's facts; the settings' own values win."""
+    release = facts.os_release()
+    names = facts.host_names()
+    return Here(
+        names=names,
+        name=settings.server.name or os.uname().nodename,
+        address=settings.server.ip or facts.primary_address(),
+        boot=facts.boot_id(),
+        zone=zone_of(settings),
+        os_ids=(release.id, *release.id_like),
+        log_file=facts.default_log_file(release),
+    )
+
+
+def zone_of(settings: Settings) -> tzinfo:
+    """The zone that people read times in."""
+    return ZoneInfo(settings.timezone) if settings.timezone else facts.local_zone()
+
+
+def rules_of(settings: Settings, os_ids: tuple[str, ...]) -> RuleSet:
+    """The rules that the settings and the host ask for.  Raises UserError."""
+    return load_rules(settings.monitor.distro, os_ids, Path(settings.monitor.rules_dir))
+
+
+def choose_source(settings: Settings, here: Here, rules: RuleSet) -> Choice:
+    """Which log is followed, and why."""
+    own = () if settings.monitor.distro else (here.log_file,)
+    files = list(dict.fromkeys((*own, *rules.distro.log_files)))
+    return choose(settings.monitor.source.value, settings.monitor.log_file, default_log_files=files)
+
+
+def open_source(
+    choice: Choice,
+    *,
+    rules: RuleSet,
+    clock: Clock,
+    position: str | None,
+    from_start: bool,
+    waker: Waker,
+) -> Source:
+    """The chosen log, opened where it was left.  Raises TroubleError."""
+    zone = facts.local_zone()  # of the machine that wrote the log, whatever people read
+    if choice.kind == "journal":
+        return JournalSource(
+            wanted=rules.wanted,
+            zone=zone,
+            clock=clock,
+            position=position,
+            from_start=from_start,
+            wake=waker.wake,
+            extra_identifiers=OTHER_FACILITIES,
+        )
+    return TailSource(
+        Path(choice.path),
+        wanted=rules.wanted,
+        zone=zone,
+        clock=clock,
+        position=position,
+        from_start=from_start,
+        wake=waker.wake,
+        boot_of=facts.boot_of(facts.boot_id(), facts.boot_time_us()),
+    )
+
+
+def position_key(choice: Choice) -> str:
+    """Under which name a source's position is saved."""
+    return "journal" if choice.kind == "journal" else f"file:{choice.path}"
+
+
+def feishu_channel(settings: Settings, zone: tzinfo) -> FeishuChannel | None:
+    """The Feishu channel; None when no webhook is configured.  Raises UserError."""
+    webhook = read_webhook(settings.feishu)
+    if webhook is None:
+        return None
+    return FeishuChannel(
+        webhook.url,
+        webhook.secret,
+        client=http_client(settings.feishu),
+        zone=zone,
+        language=settings.language.value,
+        card=settings.feishu.style is Style.CARD,
+    )
+
+
+def http_client(settings: FeishuSettings) -> HttpClient:
+    return HttpClient(ca_file=settings.ca_file, proxy=settings.proxy)
+
+
+def wording_of(settings: Settings, here: Here) -> Wording:
+    """How this host words its notices."""
+
+    def word(change: Change) -> Notice:
+        return notice_of(
+            change,
+            server_name=here.name,
+            server_ip=here.address,
+            local_hosts=here.names,
+            zone=here.zone,
+            language=settings.language.value,
+        )
+
+    return Wording(word, frozenset(settings.notices.events))
+
+
+def deliveries_of(
+    settings: Settings, here: Here, file: Path, clock: Clock, stream: TextIO
+) -> Sequence[Delivery]:
+    """The channels with their workers.  Raises UserError for a bad webhook file."""
+    channel: BatchChannel | None = feishu_channel(settings, here.zone)
+    budget = Budget()
+    if channel is None:
+        LOG.info("no webhook is configured: notices are printed here")
+        channel = TerminalChannel(stream, zone=here.zone, language=settings.language.value)
+        budget = Budget.unlimited()
+    waker = Waker()
+    worker = DeliveryWorker(channel, lambda: SqliteOutbox(file), clock, waker, budget)
+    return (Delivery(channel.name, worker, waker),)
+
+
+def load_engine(connection: sqlite3.Connection, file: Path) -> Engine:
+    """The engine as it was saved.  Raises TroubleError when that cannot be understood."""
+    connections, hosts = state.read_engine(connection)
+    try:
+        return Engine.load(connections, hosts)
+    except (ValueError, TypeError, KeyError) as error:
+        raise TroubleError(
+            f"{file}: the saved sessions cannot be understood ({type(error).__name__}): move the "
+            "file away and start again with run --from-start to rebuild it from the log"
+        ) from error
+
+
+@contextmanager
+def monitor(
+    settings: Settings, *, from_start: bool, once: bool, stream: TextIO
+) -> Iterator[Monitor]:
+    """Everything that ``run`` needs, opened; closed again at the end.
+
+    Raises UserError and TroubleError.
+    """
+    clock = SystemClock()
+    here = look_around(settings)
+    rules = rules_of(settings, here.os_ids)
+    read_webhook(settings.feishu)  # a wrong file is told before anything is made
+    folder = state_dir(settings.state.dir)
+    make_dir(folder)
+    file = folder / db.FILE_NAME
+    with locked(folder):
+        connection = open_state(folder)
+        waker = Waker()
+        source: Source | None = None
+        try:
+            choice = choose_source(settings, here, rules)
+            _say(choice)
+            key = position_key(choice)
+            position = state.read_position(connection, key)
+            engine = load_engine(connection, file)
+            source = open_source(
+                choice,
+                rules=rules,
+                clock=clock,
+                position=position,
+                from_start=from_start,
+                waker=waker,
+            )
+            yield Monitor(
+                source=source,
+                source_name=key,
+                connection=connection,
+                file=file,
+                pipeline=Pipeline(rules, engine),
+                wording=wording_of(settings, here),
+                deliveries=deliveries_of(settings, here, file, clock, stream),
+                clock=clock,
+                waker=waker,
+                notifier=Notifier(),
+                stock=stock_of(here, clock, new=position is None and not from_start),
+                once=once,
+                facts={"why": choice.why, "zone": str(here.zone), "kind": choice.kind},
+            )
+        finally:
+            if source is not None:
+                source.close()
+            waker.close()
+            connection.close()
+
+
+def stock_of(here: Here, clock: Clock, *, new: bool) -> Callable[[Engine], Iterable[Change]]:
+    """The look at the live host that ``Monitor.stock`` asks for."""
+
+    def look(engine: Engine) -> Iterable[Change]:
+        return take_stock(engine, here.names, here.name, here.boot, here.zone, clock, new=new)
+
+    return look
+
+
+def _say(choice: Choice) -> None:
+    for problem in choice.problems:
+        LOG.warning("%s", problem)
+    if choice.kind == "file" and not Path(choice.path).exists():
+        LOG.warning(
+            "nothing to follow yet: no journal can be read here and %s is not there; waiting for "
+            "it (make demo shows what you would see)",
+            choice.path,
+        )
+    else:
+        LOG.info("following %s: %s", choice.path or "the journal", choice.why)
