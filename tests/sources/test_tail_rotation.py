@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from usersessionmon.clock import SystemClock, Waker
 from usersessionmon.sources.tail import LINGER
 
 from .tail_tools import Daemon, Follower, copytruncate, line, pack, rotate
@@ -201,6 +202,16 @@ def test_written_anew_by_an_editor(log: Path, daemon: Daemon, follower: Follower
     assert follower.drain() == []
 
 
+def test_a_new_file_may_begin_with_the_same_line(
+    log: Path, daemon: Daemon, follower: Follower
+) -> None:
+    rotate(log)
+    daemon.reopen()
+    daemon.written = 0
+    daemon.write(3)
+    assert follower.drain() == [0, 1, 2]
+
+
 def test_a_symbolic_link_is_turned_to_another_file(tmp_path: Path) -> None:
     link = tmp_path / "current"
     first, second = tmp_path / "log.a", tmp_path / "log.b"
@@ -252,3 +263,24 @@ def test_the_new_file_may_not_be_read(log: Path, daemon: Daemon, follower: Follo
     daemon.write()
     assert follower.drain() == [5]
     assert any("can be read again" in note for note in follower.notes)
+
+
+def test_a_rotation_delays_no_line(log: Path, daemon: Daemon, follower: Follower) -> None:
+    waker = Waker()
+    follower.wake = waker.wake
+    follower.restart()
+    follower.drain()
+    clock = SystemClock()
+    for number in range(2, 12):
+        rotate(log)
+        daemon.reopen()
+        while waker.wait(0.05):
+            follower.drain()
+        began = clock.monotonic()
+        daemon.write()
+        while len(follower.numbers) <= number:
+            assert waker.wait(5.0)
+            follower.drain()
+        assert clock.monotonic() - began < 0.2
+    follower.source.close()
+    waker.close()

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 
 from usersessionmon.clock import Clock
 from usersessionmon.envelope.text import LineReader
 from usersessionmon.model import Batch, Record
 
+from .tail_notes import GONE, Notes
 from .tail_part import STRIDE, ChangedError, Mark, Part
 from .tail_position import Position, load_position, save_position
 from .tail_resume import between, find_copy, resume, resume_behind
@@ -27,8 +28,6 @@ from .wake import PathWatcher
 LINGER = 5.0
 """Seconds that a renamed file is looked at after its successor has lines: daemons that got no
 signal yet, or have more than one process."""
-ABSENT = 2.0
-"""Seconds without the file before it is said: between renaming and making anew there is a gap."""
 PARTS_MAX = 64
 """How many files are read one after the other when the program was away for long."""
 LINES_MAX = 20_000
@@ -56,7 +55,7 @@ class TailSource:
         ``wake`` is called from another thread when there may be more; None: no inotify."""
         self._path = path
         self._clock = clock
-        self._zone = zone
+        self._notes = Notes(path, zone, clock)
         self._reader = LineReader(
             wanted=wanted, zone=zone, reference_us=clock.now_us(), boot_of=boot_of
         )
@@ -68,11 +67,7 @@ class TailSource:
         self._parts: list[Part] = []
         self._begun = False
         self._told: tuple[tuple[Mark, ...], Mark | None] | None = None
-        self._trouble = ""
-        self._failed = False
-        self._absent_since: float | None = None
         self._records: list[Record] = []
-        self._notes: list[str] = []
         self._lines = 0
 
     @property
@@ -82,7 +77,7 @@ class TailSource:
     @property
     def trouble(self) -> str:
         """Why the file cannot be read now; empty when it can."""
-        return self._trouble
+        return self._notes.trouble
 
     @property
     def degraded(self) -> str:
@@ -90,17 +85,13 @@ class TailSource:
         return self._watcher.degraded if self._watcher else "inotify is not used"
 
     def read(self, limit: int) -> Batch:
-        self._records, self._notes, self._lines = [], [], 0
-        self._failed = False
-        self._watch()
-        self._begun = self._begun or self._begin()
-        at_end = not self._begun
-        while self._begun and self._drain_all(limit):
-            if not self._follow():
-                at_end = True
-                self._retire()
-                break
-        return Batch(self._records, self._position(), at_end, tuple(self._notes), self._lines)
+        self._records, self._lines = [], 0
+        try:
+            at_end = self._look(limit)
+        except OSError as error:  # a disk or a server that fails
+            self._notes.failed(error)
+            at_end = True
+        return Batch(self._records, self._position(), at_end, self._notes.collect(), self._lines)
 
     def descriptors(self) -> Sequence[int]:
         return ()
@@ -114,7 +105,17 @@ class TailSource:
             self._watcher.close()
         self._close_parts()
 
-    # -- beginning --------------------------------------------------------------------------
+    def _look(self, limit: int) -> bool:
+        """Take what is there; True when there is no more."""
+        self._watch()
+        self._begun = self._begun or self._begin()
+        while self._begun:
+            if not self._drain_all(limit):
+                return False
+            if not self._follow():
+                self._retire()
+                break
+        return True
 
     def _watch(self) -> None:
         if self._watcher is not None:
@@ -122,11 +123,10 @@ class TailSource:
         elif self._wake is not None:
             self._watcher = PathWatcher(self._wake)
             self._watcher.watch_file(self._path)
-            if self._watcher.degraded:
-                self._notes.append(
-                    f"{self._path}: is looked at four times a second, because "
-                    f"{self._watcher.degraded}"
-                )
+            if self.degraded:
+                self._notes.say(f"is looked at four times a second, because {self.degraded}")
+
+    # -- beginning --------------------------------------------------------------------------
 
     def _begin(self) -> bool:
         """Open what a saved position speaks of, and what came after it.
@@ -138,7 +138,7 @@ class TailSource:
             return True
         position = load_position(self._saved)
         if position is None:
-            self._notes.append(f"{self._path}: the saved position cannot be understood")
+            self._notes.say("the saved position cannot be understood")
             self._at_end_first = not self._from_start
             return True
         self._parts = resume(position, self._path)
@@ -149,10 +149,7 @@ class TailSource:
         if not self._parts and not self._can_open():
             return False
         if not found:
-            self._notes.append(
-                f"{self._path}: the file that was read last is not there any more: lines "
-                f"written since {self._shown(position.saved_us)} may be missing"
-            )
+            self._notes.missing_since(position.saved_us)
         self._limit_parts()
         self._reader.restore(position.reader)
         return True
@@ -160,17 +157,17 @@ class TailSource:
     def _can_open(self) -> bool:
         try:
             Part(self._path).close()
-        except (FileNotFoundError, NotADirectoryError):
-            self._say_trouble("is not there; waiting for it")
+        except GONE:
+            self._notes.absent(at_once=True)
             return False
         except OSError as error:
-            self._say_trouble(f"cannot be read: {error.strerror}")
+            self._notes.failed(error)
             return False
         return True
 
     def _limit_parts(self) -> None:
         for part in self._parts[:-PARTS_MAX]:
-            self._notes.append(f"{part.path}: passed over, there are too many files to catch up")
+            self._notes.say("passed over, there are too many files to catch up with", part.path)
             part.close()
         del self._parts[:-PARTS_MAX]
 
@@ -187,8 +184,9 @@ class TailSource:
                 self._changed(part)
                 return self._drain_all(limit)
             except OSError as error:
-                self._failed = True
-                self._say_trouble(f"cannot be read: {error.strerror}")
+                self._notes.failed(error)
+                if part is not self._parts[-1]:
+                    self._drop(part)
         return True
 
     def _drain(self, part: Part, size: int, limit: int) -> bool:
@@ -228,35 +226,32 @@ class TailSource:
             return
         if part.cut_short():
             part.go_to_end()
-            self._notes.append(f"{part.path}: its end was cut off; going on with what is left")
+            self._notes.say("its end was cut off; going on with what is left")
             return
         mark = part.mark()
         part.restart()
         copies = find_copy(mark, part, self._path)
         if not copies:
-            self._notes.append(
-                f"{part.path}: was truncated; what was written just before may be missing"
-            )
+            self._notes.say("was truncated; what was written just before may be missing")
             return
         self._parts[-1:-1] = copies
-        self._notes.append(
-            f"{part.path}: was truncated; its rest is read from {copies[0].path.name}"
-        )
+        self._notes.say(f"was truncated; its rest is read from {copies[0].path.name}")
 
     def _follow(self) -> bool:
         """Look at the path, at the end of all parts; True when there is a new file to read."""
         try:
             status = self._path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            self._say_absent()
+        except GONE:
+            if not self._parts:
+                self._at_end_first = False  # what appears from now on is new from its beginning
+            self._notes.absent(at_once=not self._parts)
             return False
         except OSError as error:
-            self._say_trouble(f"cannot be read: {error.strerror}")
+            self._notes.failed(error)
             return False
         identity = (status.st_dev, status.st_ino)
-        self._absent_since = None
         if self._parts and self._parts[-1].identity == identity:
-            self._say_mended()
+            self._notes.present()
             return False
         for part in self._parts:
             if part.identity == identity:  # renamed back
@@ -270,19 +265,21 @@ class TailSource:
         try:
             part = Part(self._path)
         except OSError as error:
-            self._say_trouble(f"cannot be read: {error.strerror}")
+            self._notes.failed(error)
             return False
         if any(known.identity == part.identity for known in self._parts):
             part.close()  # the path was changed once more since we looked
             return False
-        self._say_mended()
-        if self._parts and part.starts_like(self._parts[-1]):
+        if self._watcher is not None:
+            self._watcher.refresh()  # before the new file is read, so that no line goes untold
+        self._notes.present()
+        if self._parts and part.replaces(self._parts[-1]):
             # An editor or `sed -i` wrote the same log anew: none of it is news.
             part.go_to_end(self._parts[-1].offset)
-            self._notes.append(f"{self._path}: was written anew; going on behind what was read")
+            self._notes.say("was written anew; going on behind what was read")
             self._drop(self._parts[-1])
         elif self._parts:
-            self._notes.append(f"{self._path}: was rotated; going on with the new file")
+            self._notes.say("was rotated; going on with the new file")
             known = {known.identity for known in (*self._parts, part)}
             self._parts += between(self._parts[-1], part, known, self._path)
         elif self._at_end_first:
@@ -323,8 +320,6 @@ class TailSource:
         self._parts.remove(part)
         part.close()
 
-    # -- saying -----------------------------------------------------------------------------
-
     def _position(self) -> str | None:
         """Everything up to the last part that lines were read of; later ones are found again."""
         if not self._begun:
@@ -337,28 +332,3 @@ class TailSource:
             return None
         self._told = (marks, behind)
         return save_position(Position(marks, behind, self._reader.save(), self._clock.now_us()))
-
-    def _say_absent(self) -> None:
-        now = self._clock.monotonic()
-        if self._absent_since is None:
-            self._absent_since = now
-        if not self._parts:
-            self._at_end_first = False  # what appears from now on is new from its beginning
-        if not self._parts or now - self._absent_since >= ABSENT:
-            self._say_trouble("is not there; waiting for it")
-
-    def _say_trouble(self, text: str) -> None:
-        if text != self._trouble:
-            self._trouble = text
-            self._notes.append(f"{self._path}: {text}")
-
-    def _say_mended(self) -> None:
-        if self._trouble and not self._failed:
-            self._trouble = ""
-            self._notes.append(f"{self._path}: can be read again")
-
-    def _shown(self, us: int) -> str:
-        with suppress(OverflowError, ValueError):
-            moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
-            return moment.astimezone(self._zone).isoformat(" ", "seconds")
-        return "an unknown time"

@@ -57,6 +57,9 @@ class _Bytes(Protocol):
 
     def size(self) -> int: ...
 
+    def names(self) -> int:
+        """How many names the file has: none when it was deleted."""
+
     def ended(self) -> bool:
         """True when no more will ever come."""
 
@@ -72,6 +75,9 @@ class _Plain:
 
     def size(self) -> int:
         return os.fstat(self._descriptor).st_size
+
+    def names(self) -> int:
+        return os.fstat(self._descriptor).st_nlink
 
     def ended(self) -> bool:
         return False
@@ -115,6 +121,9 @@ class _Unpacked:
 
     def size(self) -> int:
         return self._start + len(self._buffer) if self._ended else sys.maxsize
+
+    def names(self) -> int:
+        return os.fstat(self._file.fileno()).st_nlink
 
     def ended(self) -> bool:
         return self._ended
@@ -188,10 +197,12 @@ class Part:
         else:
             self.offset = 0
 
-    def starts_like(self, other: Part) -> bool:
-        """True when this file begins with all that is known of the other, and that is something."""
+    def replaces(self, other: Part) -> bool:
+        """True when this file is the other's text written anew: it begins with all that is known
+        of the other, which has no name any more."""
         head = other.head
-        return bool(head) and self._bytes.at(0, len(head)) == head
+        same = bool(head) and self._bytes.at(0, len(head)) == head
+        return same and not other._bytes.names()
 
     def restart(self) -> None:
         """Go back to the beginning; what was known does not hold any more."""

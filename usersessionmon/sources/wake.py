@@ -4,6 +4,11 @@ The only file that imports watchdog, and it does so when the first watch is want
 nothing about what happened: whoever is woken looks for themselves and looks now and then anyway,
 because inotify may be missing, full, or late (watchdog holds back a file's moving out of a
 directory for half a second).  Nothing here wakes up by itself: all threads block in the kernel.
+
+A file that is there is watched itself and not its directory: each line in any other log of a busy
+directory would cost a tenth of a millisecond in watchdog.  Its renaming is not told then, but its
+daemon's closing it is, which is when the new file begins to matter.  (The newest versions of
+watchdog watch a file by its directory all the same.)
 """
 
 from __future__ import annotations
@@ -18,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_TELLING = frozenset({"attrib", "created", "deleted", "modified", "moved"})
-"""What is worth a wake-up.  Newer versions of watchdog also tell of opening and closing, which our
-own reading causes."""
+_TELLING = frozenset({"attrib", "closed", "created", "deleted", "modified", "moved"})
+"""What is worth a wake-up (``closed``: by somebody who could write).  Newer versions of watchdog
+also tell of opening and of closing after reading, which we do ourselves."""
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
@@ -30,11 +35,13 @@ class _Target(NamedTuple):
 
 
 class _Wanted(NamedTuple):
-    """A directory to be watched: the names in it that matter, None for all."""
+    """A file or a directory to be watched, by its true path."""
 
     device: int
     inode: int
+    is_file: bool
     names: frozenset[str] | None
+    """The names in a directory that matter; None: all."""
 
 
 @dataclass(slots=True)
@@ -75,10 +82,10 @@ class PathWatcher:
         self._add(_Target(path.absolute(), is_file=False))
 
     def refresh(self) -> None:
-        """Look whether the right directories are watched (a few ``stat`` calls).
+        """Look whether the right files are watched (a few ``stat`` calls).
 
-        Needed only for what inotify does not tell: a directory that was moved away, a symbolic
-        link on the way to it that was changed.
+        For what inotify does not tell here: a file that was replaced while its daemon keeps it
+        open, a directory that was moved away, a symbolic link on the way to it that was changed.
         """
         with self._lock:
             if not self._closed:
@@ -131,38 +138,38 @@ class PathWatcher:
             return False
         wanted = _wanted(self._targets)
         changed = False
-        for directory, watch in list(self._watches.items()):
-            want = wanted.get(directory)
-            if want is None or want[:2] != watch.wanted[:2] or watch.handler.lost:
-                del self._watches[directory]
+        for path, watch in list(self._watches.items()):
+            want = wanted.get(path)
+            if want is None or want[:3] != watch.wanted[:3] or watch.handler.lost:
+                del self._watches[path]
                 self._observer.unschedule(watch.token)
                 changed = True
             elif want != watch.wanted:
                 watch.wanted = want
                 watch.handler.names = want.names
-        for directory, want in wanted.items():
-            if directory not in self._watches:
-                changed = self._watch(directory, want) or changed
+        for path, want in wanted.items():
+            if path not in self._watches:
+                changed = self._watch(path, want) or changed
         return changed
 
-    def _watch(self, directory: str, want: _Wanted) -> bool:
-        if not os.access(directory, os.R_OK):
+    def _watch(self, path: str, want: _Wanted) -> bool:
+        if not _readable(path):
             # watchdog 2.2 would take this for a success and never come back from closing it
-            self._degraded = f"{directory}: may not be read, so its changes are not told"
+            self._degraded = f"{path}: may not be read, so its changes are not told"
             return False
         try:
             observer = self._start_observer()
-            handler = _Handler(directory, want.names, self._wake, self._stale.set)
-            token = observer.schedule(handler, directory)
+            handler = _Handler(path, want, self._wake, self._stale.set)
+            token = observer.schedule(handler, path)
         except ImportError:
             self._degraded = "watchdog is not installed"
         except (OSError, RuntimeError) as error:
             if isinstance(error, OSError) and error.errno in _GONE:
-                return False  # gone since we looked; its parent's watch or a refresh tells
+                return False  # gone since we looked; a refresh will see to it
             # Not tried again: each try of watchdog's that fails costs a descriptor.
-            self._degraded = f"{directory}: inotify: {error}"
+            self._degraded = f"{path}: inotify: {error}"
         else:
-            self._watches[directory] = _Watch(want, handler, token)
+            self._watches[path] = _Watch(want, handler, token)
             return True
         return False
 
@@ -178,18 +185,15 @@ class PathWatcher:
 
 
 class _Handler:
-    """What watchdog calls, in its thread, for each event in one directory."""
+    """What watchdog calls, in its thread, for each event of one watch."""
 
     def __init__(
-        self,
-        directory: str,
-        names: frozenset[str] | None,
-        wake: Callable[[], None],
-        stale: Callable[[], None],
+        self, path: str, want: _Wanted, wake: Callable[[], None], stale: Callable[[], None]
     ) -> None:
-        self.directory = directory
-        self.names = names
+        self.names = want.names
         self.lost = False
+        self._path = path
+        self._is_file = want.is_file
         self._wake = wake
         self._stale = stale
 
@@ -200,7 +204,7 @@ class _Handler:
         names = self.names
         for place in (event.src_path, getattr(event, "dest_path", "")):
             path = os.fsdecode(place or b"")
-            if path == self.directory:
+            if path == self._path:
                 self._itself(kind)
             elif path and (names is None or path.rpartition("/")[2] in names):
                 self._wake()
@@ -209,50 +213,58 @@ class _Handler:
                 return
 
     def _itself(self, kind: str) -> None:
-        if kind == "deleted":
-            self.lost = True
+        """What is watched itself; of a directory only its end is news."""
+        if self._is_file or kind == "deleted":
+            self.lost = self.lost or kind == "deleted"
             self._wake()
-            self._stale()
+            if kind != "modified":
+                self._stale()
 
 
 def _wanted(targets: set[_Target]) -> dict[str, _Wanted]:
-    """The directories to watch now, by their true paths.
+    """What to watch now, by true paths.
 
-    Where one is missing it is the nearest one above that is there, for the next name on the way.
+    Where a file or a directory is missing it is the nearest directory above that is there, for the
+    next name on the way.
     """
     found: dict[str, _Wanted] = {}
     for target in targets:
-        for directory, name in _places(target):
-            place = _existing(directory, name)
-            if place is None:
-                continue
-            real, status, name = place
-            names = None if name is None else frozenset({name})
+        for path, name in _places(target):
+            status, real, names = _existing(path, name)
             if real in found:
                 before = found[real].names
                 names = None if names is None or before is None else names | before
-            found[real] = _Wanted(status.st_dev, status.st_ino, names)
+            is_file = not stat.S_ISDIR(status.st_mode)
+            found[real] = _Wanted(status.st_dev, status.st_ino, is_file, names)
     return found
 
 
 def _places(target: _Target) -> list[tuple[Path, str | None]]:
-    """(directory, name in it) that a target depends on; the name is None for all names."""
+    """The paths that a target depends on; with a name: the directory, for this name in it."""
+    path = target.path
     if not target.is_file:
-        return [(target.path, None)]
-    places: list[tuple[Path, str | None]] = [(target.path.parent, target.path.name)]
-    if target.path.is_symlink():
-        goal = Path(os.path.realpath(target.path))
+        return [(path, None)]
+    goal = Path(os.path.realpath(path))
+    places: list[tuple[Path, str | None]] = []
+    if goal.is_file() and _readable(str(goal)):
+        places.append((goal, None))
+    else:
         places.append((goal.parent, goal.name))
+    if path.is_symlink():
+        places.append((path.parent, path.name))
     return places
 
 
-def _existing(directory: Path, name: str | None) -> tuple[str, os.stat_result, str | None] | None:
+def _existing(path: Path, name: str | None) -> tuple[os.stat_result, str, frozenset[str] | None]:
+    """The path, or the nearest directory above it that is there: (status, true path, names)."""
     while True:
         with contextlib.suppress(OSError):
-            status = directory.stat()
-            if stat.S_ISDIR(status.st_mode):
+            status = path.stat()
+            if stat.S_ISDIR(status.st_mode) or name is None:
                 # The true path: watchdog watches a symbolic link itself, not where it leads.
-                return os.path.realpath(directory), status, name
-        if directory.parent == directory:
-            return None
-        directory, name = directory.parent, directory.name
+                return status, os.path.realpath(path), None if name is None else frozenset({name})
+        path, name = path.parent, path.name
+
+
+def _readable(path: str) -> bool:
+    return os.access(path, os.R_OK, effective_ids=True)
