@@ -36,36 +36,51 @@ def seen(world: World, record: Record) -> None:
         return  # the present one, or a straggler of one before
     host.boots = [*host.boots[-_BOOTS + 1 :], record.boot]
     world.touch_host(host)
-    end_before(world, host, record.boot, None)
+    end_before(world, host, record.boot, None, Moment(host.last_us, host.last_text))
 
 
 def boot(world: World, event: Event) -> None:
     """A text log says that the host has come up."""
     if event.record.boot is None:
         host = world.host(event.record.host)
-        end_before(world, host, None, event.record.time)
+        end_before(world, host, None, event.record.time, _previous(host))
 
 
 def boot_hint(world: World, event: Event) -> None:
     """logind has started; with sshd's start beside it that is a boot."""
-    record = event.record
-    host = world.host(record.host)
-    host.hint_us, host.hint_text = record.time
-    if record.boot is None and abs(record.time.us - host.listening_us) <= HINTS:
-        end_before(world, host, None, Moment(min(host.listening_us, record.time.us), ""))
+    host = world.host(event.record.host)
+    host.hint_us = event.record.time.us
+    _started_anew(world, event, host, host.listening_us)
 
 
 def listening(world: World, event: Event) -> None:
     """sshd has started; sessions live on unless the host was down."""
+    host = world.host(event.record.host)
+    host.listening_us = event.record.time.us
+    _started_anew(world, event, host, host.hint_us)
+
+
+def _started_anew(world: World, event: Event, host: HostState, other_us: int) -> None:
+    """One of two daemons that start at a boot has started; is the other's start beside it?"""
     record = event.record
-    host = world.host(record.host)
-    host.listening_us = record.time.us
-    if record.boot is None and abs(record.time.us - host.hint_us) <= HINTS:
-        end_before(world, host, None, Moment(min(host.hint_us, record.time.us), ""))
+    if record.boot is not None:
+        return  # the boot id tells
+    if abs(record.time.us - other_us) > HINTS:
+        host.before_us, host.before_text = _previous(host)
+        return
+    before = Moment(host.before_us, host.before_text)
+    end_before(world, host, None, Moment(min(other_us, record.time.us), ""), before)
 
 
-def end_before(world: World, host: HostState, boot_id: str | None, began: Moment | None) -> None:
-    """End all sessions of a host's earlier boots; the best bound of the time is its last line.
+def _previous(host: HostState) -> Moment:
+    """The time of the line before the one in hand: the last sign of the boot before."""
+    return Moment(host.previous_us, host.previous_text)
+
+
+def end_before(
+    world: World, host: HostState, boot_id: str | None, began: Moment | None, last: Moment
+) -> None:
+    """End all sessions of a host's earlier boots, at ``last``: the time of their last line.
 
     ``boot_id``: the boot that is new, or None to go by ``began``, when the new boot was seen.
     """
@@ -84,7 +99,7 @@ def end_before(world: World, host: HostState, boot_id: str | None, began: Moment
         elif connection.phase is Phase.ENDING:
             endings.conclude(world, connection)
         else:
-            _end_by_boot(world, host, connection)
+            _end_by_boot(world, host, connection, last)
     host.shutdown = ""
 
 
@@ -92,8 +107,7 @@ def _started(connection: Connection) -> int:
     return connection.login_us if connection.login_us is not None else connection.began_us
 
 
-def _end_by_boot(world: World, host: HostState, connection: Connection) -> None:
-    last = Moment(host.last_us, host.last_text)
+def _end_by_boot(world: World, host: HostState, connection: Connection, last: Moment) -> None:
     if last.us < _started(connection) or not last.text:
         last = Moment(connection.last_us, connection.login_text)
     announced = bool(host.shutdown) and 0 <= last.us - host.shutdown_us <= ANNOUNCED

@@ -189,9 +189,11 @@ def locate(world: World, event: Event) -> Connection | None:
         found = world.of_logind(host, record.boot, trusted.audit_session)
         if found is not None and (ip is None or found.ip in {None, ip}):
             return found
-    if ip is not None and port is None:
+    if ip is None:
+        return None
+    if port is None:
         return world.only_of_ip(host, ip)
-    return None
+    return world.portless(host, ip, got["user"]) if "user" in got else None
 
 
 def _same_user(connection: Connection, user: str | None) -> bool:

@@ -106,6 +106,7 @@ class Engine:
             world.shift(record.host, now - host.last_us)
         self._expire(record.host, now)
         boots.seen(world, record)
+        host.previous_us, host.previous_text = host.last_us, host.last_text
         host.last_us, host.last_text = record.time
         world.touch_host(host)
 

@@ -115,9 +115,13 @@ class HostState:
     shutdown: str = ""
     shutdown_us: int = 0
     logger_stopped_us: int = 0
+    previous_us: int = 0
+    previous_text: str = ""
     hint_us: int = 0
-    hint_text: str = ""
     listening_us: int = 0
+    before_us: int = 0
+    before_text: str = ""
+    """The last line before the first of the two daemons that start at a boot."""
     floating: list[tuple[int, int | None, str]] = field(default_factory=list)
     """(us, pid, reason) of ends that name no connection; kept for seconds."""
     waiting_logind: list[tuple[int, str, str]] = field(default_factory=list)

@@ -92,6 +92,14 @@ class World:
         keys = self._by_ip.get((host, ip), {}) if ip is not None else {}
         return self.connections.get(next(iter(keys))) if len(keys) == 1 else None
 
+    def portless(self, host: str | None, ip: str, user: str | None) -> Connection | None:
+        """An open one of an address whose port is not known (found on the host, not in the log)."""
+        for key in self._by_ip.get((host, ip), {}):
+            connection = self.connections.get(key)
+            if connection is not None and connection.port is None and connection.user == user:
+                return connection
+        return None
+
     def of_child(self, host: str | None, pid: int | None) -> Connection | None:
         key = None if pid is None else self._by_child.get((host, pid))
         return None if key is None else self.connections.get(key)
