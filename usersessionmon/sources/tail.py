@@ -280,8 +280,7 @@ class TailSource:
             self._drop(self._parts[-1])
         elif self._parts:
             self._notes.say("was rotated; going on with the new file")
-            known = {known.identity for known in (*self._parts, part)}
-            self._parts += between(self._parts[-1], part, known, self._path)
+            self._parts += between(self._parts, part, self._path)
         elif self._at_end_first:
             part.go_to_end()
         self._at_end_first = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from .tail_part import Mark, Part
@@ -36,15 +37,18 @@ def resume_behind(mark: Mark, path: Path) -> list[Part]:
     return [] if found is None else [found[0], *_after(found[1], path, others)]
 
 
-def between(last: Part, current: Part, known: set[tuple[int, int]], path: Path) -> list[Part]:
-    """What was written and rotated away since ``last`` was the file at the path.
-
-    ``known`` are the identities of the files that are being read already.
-    """
+def between(parts: Sequence[Part], current: Part, path: Path) -> list[Part]:
+    """What was written and rotated away since the last of ``parts``, which are read to their ends,
+    was the file at the path; ``current`` is that file now."""
     others = siblings(path)
-    found = find(last.mark(), path, others)
+    found = None
+    for last in reversed(parts):
+        found = find(last.mark(), path, others)
+        if found is not None or last.offset:
+            break  # only an empty file may be passed over: it may have been packed since
     if found is None:
         return []
+    known = {part.identity for part in (*parts, current)}
     part, sibling = found
     if sibling is None or part.identity in known:
         part.close()

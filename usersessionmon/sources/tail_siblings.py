@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from .tail_part import PACKED, Mark, Part
+from .tail_part import HEAD_MAX, PACKED, Mark, Part
 
 MOST = 400
 """How many copies are looked at, the newest first."""
@@ -107,7 +107,9 @@ def newer(than: Sibling, others: list[Sibling], known: list[bytes]) -> list[Part
 
 
 def _same_text(one: bytes, other: bytes) -> bool:
-    return bool(other) and (one.startswith(other) or other.startswith(one))
+    """One begins like the other, for a whole line at least."""
+    shorter, longer = sorted((one, other), key=len)
+    return (b"\n" in shorter or len(shorter) == HEAD_MAX) and longer.startswith(shorter)
 
 
 def peek(path: Path) -> bytes:
