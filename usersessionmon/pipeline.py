@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from usersessionmon.model import Change, Means, Record
 from usersessionmon.rules.matcher import RuleSet
@@ -20,9 +20,16 @@ MAX_PROGRAMS = 256
 class Pipeline:
     """The stages without I/O, and what they counted."""
 
-    def __init__(self, rules: RuleSet, engine: Engine) -> None:
+    def __init__(
+        self,
+        rules: RuleSet,
+        engine: Engine,
+        mark_boot: Callable[[Record], Record] | None = None,
+    ) -> None:
+        """``mark_boot`` completes a live text log's records with the boot that the host knows."""
         self.rules = rules
         self.engine = engine
+        self._mark_boot = mark_boot
         self.understood: Counter[str] = Counter()
         self.not_understood: Counter[str] = Counter()
         self.verdicts: Counter[Verdict] = Counter()
@@ -39,6 +46,8 @@ class Pipeline:
 
     def one(self, record: Record) -> list[Change]:
         """What one record leads to."""
+        if self._mark_boot is not None:
+            record = self._mark_boot(record)
         event = self.rules.match(record)
         if event is None:
             self._count(self.not_understood, record.program)

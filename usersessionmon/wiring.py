@@ -18,7 +18,7 @@ from usersessionmon.clock import Clock, SystemClock, Waker
 from usersessionmon.config import FeishuSettings, Settings, Style, read_webhook
 from usersessionmon.errors import TroubleError
 from usersessionmon.host import facts
-from usersessionmon.model import Change, Notice
+from usersessionmon.model import Change, Notice, Record
 from usersessionmon.notify.courier import BatchChannel
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.notify.feishu import FeishuChannel
@@ -119,8 +119,20 @@ def open_source(
         position=position,
         from_start=from_start,
         wake=waker.wake,
-        boot_of=facts.boot_of(facts.boot_id(), facts.boot_time_us()),
+        boot_of=None,  # a file may hold other hosts: ``boot_marker`` tells whose lines are whose
     )
+
+
+def boot_marker(here: Here) -> Callable[[Record], Record]:
+    """Give this host's own records of a text log the boot that they were written in."""
+    boot_of = facts.boot_of(here.boot, facts.boot_time_us())
+
+    def mark(record: Record) -> Record:
+        if record.host not in here.names or record.boot is not None:
+            return record
+        return record._replace(boot=boot_of(record.time.us))
+
+    return mark
 
 
 def position_key(choice: Choice) -> str:
@@ -155,7 +167,7 @@ def wording_of(settings: Settings, here: Here) -> Wording:
             change,
             server_name=here.name,
             server_ip=here.address,
-            local_hosts=here.names,
+            local_hosts=here.names | {here.name},
             zone=here.zone,
             language=settings.language.value,
         )
@@ -228,7 +240,7 @@ def monitor(
                 source_name=key,
                 connection=connection,
                 file=file,
-                pipeline=Pipeline(rules, engine),
+                pipeline=Pipeline(rules, engine, boot_marker(here)),
                 wording=wording_of(settings, here),
                 deliveries=deliveries_of(settings, here, file, clock, stream),
                 clock=clock,

@@ -15,6 +15,8 @@ from . import db
 
 DEFAULT_DIR = "/var/lib/user-session-monitor"
 LOCK_NAME = "run.lock"
+_ROOM = 128 * 1024
+"""Less free space than this is a full disk: SQLite's files grow by so much at once."""
 
 
 def state_dir(configured: str, environment: dict[str, str] | os._Environ[str] = os.environ) -> Path:
@@ -158,7 +160,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
 def trouble(file: Path, error: sqlite3.Error) -> TroubleError:
     """What went wrong with the state's file, and the way out, in one line."""
     text = " ".join(str(error).split())
-    if "full" in text:
+    if "full" in text or _is_full(file):
         return TroubleError(
             f"{file}: the disk is full: free some space and start again; "
             "what was not saved is read from the log again"
@@ -166,6 +168,15 @@ def trouble(file: Path, error: sqlite3.Error) -> TroubleError:
     if isinstance(error, sqlite3.OperationalError):
         return TroubleError(f"{file}: {text}; check the directory's owner, mode and free space")
     return TroubleError(_damaged(file, text))
+
+
+def _is_full(file: Path) -> bool:
+    """SQLite says `disk I/O error` when its shared memory file cannot grow on a full disk."""
+    try:
+        space = os.statvfs(file.parent)
+    except OSError:
+        return False
+    return space.f_bavail * space.f_frsize < _ROOM
 
 
 def _damaged(file: Path, text: str) -> str:
