@@ -121,9 +121,9 @@ def span_text(seconds: float | None) -> str:
     return f"{days}d {text}" if days else text
 
 
-def cell(text: str | int | None) -> str:
+def cell(text: str | int | None, limit: int = 100) -> str:
     """Foreign text for a table's cell."""
-    return "-" if text is None or text == "" else harmless(str(text))
+    return "-" if text is None or text == "" else harmless(str(text), limit)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, keep: Sequence[str]) -> None:

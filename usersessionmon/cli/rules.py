@@ -27,6 +27,10 @@ EXAMPLE = (
 )
 
 
+_LONG = 2000
+"""Characters of a line that are shown."""
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     lister = actions.add_parser("list", help="the rules that apply on this host")
@@ -135,9 +139,10 @@ def _event(rules: RuleSet, record: Record | None) -> dict[str, Any] | None:
 
 
 def _show(rules: RuleSet, text: str, record: Record | None, found: Explanation | None) -> None:
-    say(f"line     {cell(text)}")
+    say(f"line     {cell(text, _LONG)}")
     if record is None or found is None:
-        say("header   not understood")
+        say("header   not understood, and no program writes such a line")
+        say()
         return
     pid = "" if record.pid is None else f", pid {record.pid}"
     say(f"header   {record.time.text}, host {cell(record.host)}, {cell(record.program)}{pid}")
@@ -146,7 +151,7 @@ def _show(rules: RuleSet, text: str, record: Record | None, found: Explanation |
     elif found.rule is not None and found.line is not None and found.event is not None:
         say(f"rule     {found.rule.name} in {found.rule.file}: {found.line.source}")
         got = ", ".join(f"{key}={value!r}" for key, value in found.event.got.items())
-        say(f"means    {found.event.means} ({found.event.service}); {cell(got)}")
+        say(f"means    {found.event.means} ({found.event.service}); {cell(got, _LONG)}")
     elif found.nearest is not None and found.nearest_rule is not None:
         say(f"rule     none; nearest {found.nearest_rule.name}: {found.nearest.source}")
         say(f"         which stopped at {found.stopped}")
@@ -156,5 +161,6 @@ def _show(rules: RuleSet, text: str, record: Record | None, found: Explanation |
     if event is None:
         say("event    none")
     else:
-        say("event    " + cell(", ".join(f"{k}={v}" for k, v in event.items() if v is not None)))
+        pairs = ", ".join(f"{key}={value}" for key, value in event.items() if value is not None)
+        say(f"event    {cell(pairs, _LONG)}")
     say()

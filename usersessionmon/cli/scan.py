@@ -22,6 +22,7 @@ from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.matcher import load_rules
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.archive import ReadOptions, read_path
+from usersessionmon.wiring import OTHER_FACILITIES
 
 from .output import cell, clock_text, complain, event_object, json_line, session_object, span_text
 
@@ -56,6 +57,7 @@ def main(options: argparse.Namespace) -> int:
                     year=options.year,
                     now_us=SystemClock().now_us(),
                     progress=progress,
+                    identifiers=OTHER_FACILITIES,
                 )
                 for records in read_path(path, read):
                     printer.events(pipeline.process(records))
