@@ -45,6 +45,7 @@ class Visit:
             stdout=subprocess.PIPE,
             env={**os.environ, "SSHPASS": PASSWORD, "LC_ALL": "C.UTF-8"},
         )
+        self.ended = False
         self.user = user
         self.address = address
         self.port = self._await_port()
@@ -63,7 +64,11 @@ class Visit:
         """Log out as people do; returns when the connection is closed."""
         assert self._ssh.stdin is not None
         self._ssh.stdin.close()
-        self._ssh.wait(30)
+        try:
+            self._ssh.wait(30)
+        except subprocess.TimeoutExpired:
+            self.cut()
+            raise
         self._close()
 
     def cut(self) -> None:
@@ -73,6 +78,7 @@ class Visit:
         self._close()
 
     def _close(self) -> None:
+        self.ended = True
         for stream in (self._ssh.stdin, self._ssh.stdout):
             if stream is not None:
                 stream.close()

@@ -38,12 +38,15 @@ class Site:
     key: Path
     source: str
     seen: int = 0
+    visits: list[Visit] = field(default_factory=list)
     addresses: Iterator[int] = field(default_factory=lambda: iter(range(10, 250)))
 
     def visit(self, user: str = "alice", *, by_key: bool = True, address: str = "") -> Visit:
         """Somebody logs in, by default from an address that nobody has had before."""
         address = address or f"127.0.7.{next(self.addresses)}"
-        return Visit(self.port, user, address, self.key if by_key else None)
+        visit = Visit(self.port, user, address, self.key if by_key else None)
+        self.visits.append(visit)
+        return visit
 
     def told(self, count: int) -> list[Told]:
         """The next ``count`` notices."""
@@ -56,6 +59,14 @@ class Site:
         """All that was told is accounted for, and nothing waits."""
         later = self.group.texts()[self.seen :]
         assert later == []
+
+    def leave_and_be_gone(self, visit: Visit) -> None:
+        """As ``visit.leave``; returns when sshd has written so (clients go before it does)."""
+        log = self.host.root / "var/log/auth.log"
+        ends = b"session closed for user " + visit.user.encode()
+        before = log.read_bytes().count(ends)
+        visit.leave()
+        wait_until("sshd logs the end", 20, lambda: log.read_bytes().count(ends) > before, 0.01)
 
     def rows(self, command: str) -> list[dict[str, Any]]:
         """The objects that a command of the program prints with --json."""
@@ -97,6 +108,21 @@ def site(
         one = Site(host, group, port, key, request.param)
         one.configure()
         yield one
+    host.close()
+
+
+@pytest.fixture(autouse=True)
+def quiet(site: Site) -> Iterator[None]:
+    """Nobody is on when a test begins, even when the one before has failed."""
+    yield
+    left = [visit for visit in site.visits if not visit.ended]
+    for visit in left:
+        visit.cut()
+    if left:
+        site.group.wait_for(site.seen + len(left), 5)
+    site.visits.clear()
+    site.group.always = ""
+    site.seen = len(site.group.texts())
 
 
 def prepare(host: Host, port: int, key: Path) -> None:
@@ -173,7 +199,7 @@ def test_killed_between_login_and_logout_nothing_is_lost(site: Site) -> None:
     assert login.title == LOGIN
     main_pid = f"systemctl show -p MainPID --value {SERVICE}"
     before = site.host.run(main_pid)
-    site.host.run(f"systemctl kill --signal=KILL {SERVICE}")
+    site.host.run(f"systemctl kill --kill-who=main --signal=KILL {SERVICE}")
     visit.leave()
     wait_until("systemd has started it again", 20, lambda: site.host.run(main_pid) != before)
     titles = [told.title for told in site.told(1)]
@@ -215,7 +241,7 @@ def test_twenty_sessions_of_one_user_closed_in_another_order(site: Site) -> None
     assert open_ports == ports
     random.Random(20).shuffle(visits)
     for visit in visits:
-        visit.leave()
+        site.leave_and_be_gone(visit)
     assert {told.title for told in site.told(20)} == {LOGOUT}
     rows = [row for row in site.rows("history --limit 1000") if row["ip"] == address]
     assert {row["port"] for row in rows} == ports
