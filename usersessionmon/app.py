@@ -67,6 +67,8 @@ class Monitor:
     stock: Callable[[Engine], Iterable[Change]]
     """Looks at the live host; called once, when the log's end is reached first."""
     once: bool = False
+    told: Sequence[str] = ()
+    """Notes of the source that were said before it was opened."""
     facts: dict[str, str] = field(default_factory=dict)
     _stopping: bool = False
     _stocked: bool = False
@@ -132,7 +134,8 @@ class Monitor:
         """Read once and save what it led to; True when the log's end is reached."""
         batch = self.source.read(BATCH)
         for note in batch.notes:
-            LOG.warning("%s", note)
+            if note not in self.told:
+                LOG.warning("%s", note)
         self._lines += batch.lines
         changes = self.pipeline.process(batch.records)
         if batch.records:
@@ -182,7 +185,7 @@ class Monitor:
             for delivery in self.deliveries:
                 delivery.waker.wake()
         for change in changes:
-            LOG.info("%s", Told(change))
+            LOG.debug("%s", Told(change))
 
     def _save_counts(self, now_us: int) -> None:
         understood, missed = self.pipeline.take_counts()

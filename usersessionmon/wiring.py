@@ -248,6 +248,7 @@ def monitor(
                 notifier=Notifier(),
                 stock=stock_of(here, clock, new=position is None and not from_start),
                 once=once,
+                told=(f"{choice.path}: is not there; waiting for it",),
                 facts={"why": choice.why, "zone": str(here.zone), "kind": choice.kind},
             )
         finally:
@@ -267,13 +268,14 @@ def stock_of(here: Here, clock: Clock, *, new: bool) -> Callable[[Engine], Itera
 
 
 def _say(choice: Choice) -> None:
-    for problem in choice.problems:
-        LOG.warning("%s", problem)
+    """What is followed and why; where there is nothing yet, that in one line."""
     if choice.kind == "file" and not Path(choice.path).exists():
         LOG.warning(
-            "nothing to follow yet: no journal can be read here and %s is not there; waiting for "
-            "it (make demo shows what you would see)",
+            "nothing to follow yet: no journal can be read here and there is no %s; waiting for "
+            "it (`make demo` shows what you would see)",
             choice.path,
         )
-    else:
-        LOG.info("following %s: %s", choice.path or "the journal", choice.why)
+        return
+    for problem in choice.problems:
+        LOG.warning("%s", problem)
+    LOG.info("following %s: %s", choice.path or "the journal", choice.why)

@@ -6,6 +6,7 @@ Without a saved position it begins at the end of the log, after taking stock of 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from .common import log_to_stderr, settings_of
@@ -29,6 +30,7 @@ def main(options: argparse.Namespace) -> int:
 
     settings = settings_of(options)
     log_to_stderr(settings.log.level.value)
+    os.umask(0o027)  # the state is for its owner and its group
     with wiring.monitor(
         settings, from_start=options.from_start, once=options.once, stream=sys.stdout
     ) as monitor:

@@ -25,19 +25,33 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     callers that face people use ``TroubleError``.
     """
     if read_only:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro",
-            uri=True,
-            isolation_level=None,
-            timeout=BUSY_SECONDS,
-        )
-        connection.execute("PRAGMA query_only=ON")
-        return connection
+        return _connect_read_only(path)
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
     return connection
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    """WAL needs its shared memory file even for reading.  Where nobody has the file open and the
+    reader may not make one, there is no log to look into either: the file itself is all."""
+    address = path.absolute().as_uri()
+    connection = _open_uri(f"{address}?mode=ro")
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        has_log = path.with_name(f"{path.name}-wal").exists()
+        if has_log or not isinstance(error, sqlite3.OperationalError):
+            raise
+        connection = _open_uri(f"{address}?mode=ro&immutable=1")
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
+def _open_uri(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
 
 
 @contextmanager
