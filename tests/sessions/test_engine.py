@@ -381,3 +381,15 @@ def test_a_clock_set_back_moves_what_waits() -> None:
     ]
     kinds = [change.kind for change in conclude(records(lines), finish=False)]
     assert kinds == [ChangeKind.LOGIN, ChangeKind.LOGIN, ChangeKind.LOGOUT]
+
+
+def test_the_end_of_a_connection_that_nobody_logged_in_by_is_no_logout() -> None:
+    client = "08:00:00 proftpd[10]: web-1 (192.0.2.61[192.0.2.61])"
+    assert brief(
+        [
+            f"{client} - FTP session opened.",
+            f"{client} - USER bob: no such user found from 192.0.2.61 [192.0.2.61] to 192.0.2.1:21",
+            f"{client} - FTP session closed.",
+        ]
+    ) == ["login_failed bob x1 False"]
+    assert brief([f"{client} - FTP session closed."]) == []

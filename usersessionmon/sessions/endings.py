@@ -206,6 +206,10 @@ def ended(world: World, event: Event) -> None:
     if connection is not None and connection.phase is Phase.ENDED:
         return
     if connection is None or connection.phase is Phase.HALF:
+        if "user" not in event.got:  # nobody was logged in by it
+            if connection is not None:
+                failures.conclude(world, connection)
+            return
         connection = _orphan(world, event, connection)
         connection.ip = event.got.get("ip", connection.ip)
         connection.port = event.got.get("port", connection.port)
