@@ -122,7 +122,7 @@ class Follower:
 
 def shift(path: Path) -> None:
     """``.2`` → ``.3``, ``.1`` → ``.2``, packed ones too."""
-    for number in range(9, 0, -1):
+    for number in range(60, 0, -1):  # nothing is ever deleted
         for suffix in ("", ".gz", ".xz", ".bz2"):
             old = path.with_name(f"{path.name}.{number}{suffix}")
             if old.exists():

@@ -38,6 +38,10 @@ def follower(log: Path, daemon: Daemon) -> Iterator[Follower]:
     made.source.close()
 
 
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 def test_renamed_and_made_anew(log: Path, daemon: Daemon, follower: Follower) -> None:
     daemon.write(2)
     rotate(log)
@@ -84,10 +88,7 @@ def test_late_lines_of_a_second_process(log: Path, daemon: Daemon, follower: Fol
 
 
 def test_an_old_file_is_let_go_of(log: Path, daemon: Daemon, follower: Follower) -> None:
-    def held() -> int:
-        return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-    before = held()
+    before = open_files()
     for _ in range(5):
         rotate(log)
         daemon.reopen()
@@ -95,17 +96,36 @@ def test_an_old_file_is_let_go_of(log: Path, daemon: Daemon, follower: Follower)
         follower.drain()
         follower.clock.advance(LINGER + 1)
         follower.drain()
-    assert held() <= before + 1
+    assert open_files() <= before + 1
 
 
 def test_many_rotations_of_an_empty_file(log: Path, daemon: Daemon, follower: Follower) -> None:
-    for _ in range(20):
+    before = open_files()
+    for _ in range(50):
         rotate(log)
         daemon.reopen()
         follower.drain()
         follower.clock.advance(LINGER + 1)
-        follower.drain()
+    assert open_files() <= before + 17
     follower.restart()
+    daemon.write()
+    assert follower.drain() == [2]
+    follower.clock.advance(LINGER + 1)
+    follower.drain()
+    follower.clock.advance(LINGER + 1)
+    follower.drain()
+    assert open_files() <= before
+
+
+def test_an_empty_file_is_written_to_long_after_its_rotation(
+    log: Path, daemon: Daemon, follower: Follower
+) -> None:
+    rotate(log)
+    daemon.reopen()
+    for _ in range(3):
+        follower.drain()
+        rotate(log)
+        follower.clock.advance(LINGER + 1)
     daemon.write()
     assert follower.drain() == [2]
 

@@ -28,6 +28,8 @@ from .wake import PathWatcher
 LINGER = 5.0
 """Seconds that a renamed file is looked at after its successor has lines: daemons that got no
 signal yet, or have more than one process."""
+EMPTY_MAX = 16
+"""How many renamed files that never had a line are kept open for a daemon that was not told."""
 PARTS_MAX = 64
 """How many files are read one after the other when the program was away for long."""
 LINES_MAX = 20_000
@@ -288,21 +290,24 @@ class TailSource:
         return True
 
     def _retire(self) -> None:
-        """Give up the parts that are read and get no more lines.
+        """Give up the parts that are read and get no more lines, once a later part has some.
 
-        The last one with text before the current stays until the current has text: its first
-        bytes are what a restart finds its way by, when the current is empty or packed by then.
+        Until then the daemon may still write to them, and a restart finds its way by the first
+        bytes of the last one that has any.
         """
         now = self._clock.monotonic()
         started = False
         for part in reversed(self._parts[:]):
-            if part is not self._parts[-1] and (started or not part.size()):
+            if started:
                 if part.retires is None:
                     part.retires = now if part.complete() else now + LINGER
                 if now >= part.retires:
                     self._take_last(part)
                     self._drop(part)
             started = started or part.offset > 0
+        empty = [part for part in self._parts[:-1] if not part.offset]
+        for part in empty[:-EMPTY_MAX]:
+            self._drop(part)
 
     def _take_last(self, part: Part) -> None:
         with suppress(ChangedError, OSError):

@@ -17,17 +17,19 @@ def resume(position: Position, path: Path) -> list[Part]:
     Empty when the file that was read last cannot be found: nobody knows then what came after it.
     """
     others = siblings(path)
-    parts: list[Part] = []
-    last: tuple[Part, Sibling | None] | None = None
-    for mark in position.marks:
-        last = find(mark, path, others)
-        if last is not None:
-            _add(parts, last[0])
-    if last is None:
-        for part in parts:
-            part.close()
+    found = find(position.marks[-1], path, others) if position.marks else None
+    if found is None:
         return []
-    return parts + _after(last[1], path, others)
+    parts: list[Part] = []
+    for mark in position.marks[:-1]:
+        # Read to their ends, and kept for late lines, which come to the file itself and no copy.
+        same = [other for other in others if other.identity == (mark.device, mark.inode)]
+        old = find(mark, path, same)
+        if old is not None and old[1] is not None and old[0].identity != found[0].identity:
+            parts.append(old[0])
+        elif old is not None:
+            old[0].close()
+    return [*parts, found[0], *_after(found[1], path, others)]
 
 
 def resume_behind(mark: Mark, path: Path) -> list[Part]:
@@ -83,10 +85,3 @@ def find_copy(mark: Mark, part: Part, path: Path) -> list[Part]:
 
 def _after(sibling: Sibling | None, path: Path, others: list[Sibling]) -> list[Part]:
     return [] if sibling is None else newer(sibling, others, [peek(path)])
-
-
-def _add(parts: list[Part], part: Part) -> None:
-    for twin in [known for known in parts if known.identity == part.identity]:
-        parts.remove(twin)
-        twin.close()
-    parts.append(part)

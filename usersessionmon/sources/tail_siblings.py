@@ -79,8 +79,8 @@ def find(mark: Mark, path: Path, others: list[Sibling]) -> tuple[Part, Sibling |
 def newer(than: Sibling, others: list[Sibling], known: list[bytes]) -> list[Part]:
     """The rotated copies that came after one, oldest first, opened at their beginnings.
 
-    A text that lies there twice is taken once (packed just now, or copied by hand), and not at all
-    when its first bytes are ``known``.
+    A text that lies there twice is taken once (packed just now, or copied by hand).  With one that
+    begins like a ``known`` one the caller's own file is reached: it and what is newer is left out.
     """
     chosen = [other for other in others if other.newer_than(than) and other.is_rotated()]
     chosen.sort(key=lambda sibling: sibling.modified_ns)
@@ -88,7 +88,7 @@ def newer(than: Sibling, others: list[Sibling], known: list[bytes]) -> list[Part
         chosen.sort(key=lambda sibling: -(sibling.number or 0))
     elif all(sibling.date is not None for sibling in chosen):
         chosen.sort(key=lambda sibling: sibling.date or "")
-    heads = list(known)
+    heads: list[bytes] = []
     plain = {sibling.path.name for sibling in [than, *chosen]}
     parts: list[Part] = []
     for sibling in chosen:
@@ -98,7 +98,10 @@ def newer(than: Sibling, others: list[Sibling], known: list[bytes]) -> list[Part
         if part is None:
             continue
         head = part.peek()
-        if head and any(_same_text(head, other) for other in heads):
+        if any(_same_text(head, other) for other in known):
+            part.close()
+            break
+        if any(_same_text(head, other) for other in heads):
             part.close()
             continue
         heads.append(head)
