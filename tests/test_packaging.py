@@ -1,0 +1,56 @@
+"""What is installed beside the program says the same as the program."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from usersessionmon.config import Settings, load
+
+PROJECT = Path(__file__).resolve().parents[1]
+EXAMPLE = PROJECT / "config/config.yaml.example"
+UNIT = PROJECT / "packaging/user-session-monitor.service"
+
+
+def test_the_example_configuration_is_the_defaults() -> None:
+    assert load(EXAMPLE) == Settings()
+
+
+def test_the_example_configuration_names_every_key() -> None:
+    def keys(settings: object) -> dict[str, object]:
+        assert dataclasses.is_dataclass(settings)
+        return {
+            one.name: keys(value) if dataclasses.is_dataclass(value) else None
+            for one in dataclasses.fields(settings)
+            for value in [getattr(settings, one.name)]
+        }
+
+    def names(node: object) -> object:
+        return (
+            {key: names(value) for key, value in node.items()} if isinstance(node, dict) else None
+        )
+
+    assert names(yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))) == keys(Settings())
+
+
+def test_make_alone_lists_every_target() -> None:
+    said = subprocess.run(
+        ["make", "--no-print-directory"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
+    listed = set(re.findall(r"^  make ([a-z-]+) ", said, re.MULTILINE))
+    assert listed >= set(
+        "run test demo bench deps build clean install uninstall install-service lint".split()
+    )
+
+
+def test_the_unit_keeps_what_the_program_needs() -> None:
+    """Directives that would hide who is on, or the boot, must not come back."""
+    unit = UNIT.read_text(encoding="utf-8")
+    for needed in ("Type=notify", "WatchdogSec=60", "StateDirectory=user-session-monitor"):
+        assert re.search(f"^{needed}$", unit, re.MULTILINE)
+    for harmful in ("ProtectProc", "ProcSubset", "PrivateUsers", "ProtectKernelTunables"):
+        assert not re.search(f"^{harmful}=", unit, re.MULTILINE)
