@@ -9,17 +9,20 @@ from typing import Any
 
 from usersessionmon.clock import SystemClock
 from usersessionmon.envelope.text import loose
+from usersessionmon.errors import TroubleError
 from usersessionmon.host import facts
 from usersessionmon.model import Record
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules import selftest
+from usersessionmon.rules.coverage import Coverage
 from usersessionmon.rules.explain import Explanation, explain, guess
 from usersessionmon.rules.matcher import RuleSet
 from usersessionmon.sessions.engine import Engine
-from usersessionmon.wiring import look_around, rules_of
+from usersessionmon.sources.archive import ReadOptions, Tally, read_path
+from usersessionmon.wiring import OTHER_FACILITIES, look_around, rules_of
 
 from .common import settings_of
-from .output import cell, event_object, say, say_json, table
+from .output import cell, complain, event_object, say, say_json, table
 
 EXAMPLE = (
     "user-session-monitor rules explain "
@@ -37,7 +40,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     tester = actions.add_parser("test", help="run every rule's own examples")
     explainer = actions.add_parser("explain", help="why a line means what it means, or nothing")
     explainer.add_argument("lines", metavar="LINE", nargs="+", help="a log line; - reads lines")
-    for action in (lister, tester, explainer):
+    coverer = actions.add_parser(
+        "coverage", help="how many lines are understood; the others by shape, names masked"
+    )
+    coverer.add_argument("paths", metavar="PATH", nargs="+", help="a log, as scan reads it")
+    for action in (lister, tester, explainer, coverer):
         action.add_argument("--json", action="store_true", help="JSON Lines")
         action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS,
                             help="the configuration to use")  # fmt: skip
@@ -50,6 +57,8 @@ def main(options: argparse.Namespace) -> int:
         return _list(rules, as_json=options.json)
     if options.action == "test":
         return _test(rules, as_json=options.json)
+    if options.action == "coverage":
+        return _coverage(rules, options.paths, as_json=options.json)
     return _explain(rules, options.lines, as_json=options.json)
 
 
@@ -88,6 +97,50 @@ def _test(rules: RuleSet, *, as_json: bool) -> int:
             f"{len(verdicts) - len(bad)} of {len(verdicts)} examples hold, {len(rules.rules)} rules"
         )
     return 1 if bad else 0
+
+
+def _coverage(rules: RuleSet, paths: list[str], *, as_json: bool) -> int:
+    coverage, tally = Coverage(rules), Tally()
+    read = ReadOptions(
+        wanted=rules.wanted,
+        zone=facts.local_zone(),
+        now_us=SystemClock().now_us(),
+        identifiers=OTHER_FACILITIES,
+        tally=tally,
+    )
+    status = 0
+    for path in paths:
+        try:
+            for records in read_path(path, read):
+                coverage.add(records)
+        except TroubleError as error:
+            complain(error.lines)
+            status = 1
+    good, missed = coverage.understood.total(), coverage.missed.total()
+    if as_json:
+        say_json(
+            {
+                "understood": good,
+                "not_understood": missed,
+                "programs": {
+                    program: {
+                        "understood": coverage.understood[program],
+                        "not_understood": coverage.missed[program],
+                    }
+                    for program in sorted({*coverage.understood, *coverage.missed})
+                },
+                "without_known_header": tally.not_understood,
+            }
+        )
+        for shape, count in coverage.shapes.most_common():
+            say_json({"count": count, "program": shape.program, "shape": shape.text})
+        return status
+    say(f"{good} of {good + missed} lines of the programs that matter are understood")
+    if tally.not_understood:
+        say(f"{tally.not_understood} lines have no header that is known")
+    for shape, count in coverage.shapes.most_common():
+        say(f"{count:>8}  {cell(shape.program)}: {cell(shape.text, _LONG)}")
+    return status
 
 
 def _explain(rules: RuleSet, lines: list[str], *, as_json: bool) -> int:
