@@ -1,7 +1,7 @@
 """How much of a log is understood, and what the rest looks like: by shape, with whatever may name a
 person or a machine masked, so that the list can be pasted into a bug report.
 
-A word is kept when the rule packs themselves use it, or when it begins the message; everything else
+A word is kept when the rule packs themselves use it, or when it begins a daemon's message; everything else
 is masked.  So a name is never shown, at the price of some harmless words.
 """
 
@@ -20,7 +20,10 @@ from .matcher import RuleSet
 MAX_SHAPES = 2000
 """Shapes that are counted apart; they are made of foreign text."""
 _MAX_TOKENS = 24
-_PLAIN_WORD = re.compile(r"[A-Za-z][a-z]{1,20}:?")
+_VERB = re.compile(r"[A-Z][a-z]{1,20}:?")
+"""How a daemon's message begins: a capital letter, and nothing that makes up a name."""
+_NAME_FIRST = frozenset({"su", "sudo", "sudo-i", "doas", "pkexec"})
+"""Programs whose messages may begin with a name."""
 
 
 class Shape(NamedTuple):
@@ -45,7 +48,8 @@ class Coverage:
                 self.understood[record.program] += 1
                 continue
             self.missed[record.program] += 1
-            shape = Shape(record.program, mask(record.text, self._words))
+            keep_first = record.program not in _NAME_FIRST
+            shape = Shape(record.program, mask(record.text, self._words, keep_first=keep_first))
             if shape in self.shapes or len(self.shapes) < MAX_SHAPES:
                 self.shapes[shape] += 1
             else:
@@ -63,11 +67,11 @@ def vocabulary(rules: RuleSet) -> frozenset[str]:
     return frozenset(words - {"root"})
 
 
-def mask(text: str, words: frozenset[str]) -> str:
+def mask(text: str, words: frozenset[str], *, keep_first: bool = True) -> str:
     """A message with addresses, numbers and unknown words replaced: ``{ip}``, ``{number}``,
     ``{word}``, as a rule would write them."""
     head, blank, rest = text[:500].partition(" ")
-    shown = [head if _PLAIN_WORD.fullmatch(head) else _mask_word(head, words)]
+    shown = [head if keep_first and _VERB.fullmatch(head) else _mask_word(head, words)]
     shown += [_mask_word(word, words) for word in rest.split(" ")[:_MAX_TOKENS]] if blank else []
     if rest.count(" ") >= _MAX_TOKENS:
         shown.append("…")
