@@ -1,0 +1,89 @@
+"""The layer table (CONTRIBUTING.md): which part of the package may import which."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "usersessionmon"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+LOW: dict[str, set[str]] = {
+    "model": set(),
+    "errors": set(),
+    "sd_notify": set(),
+    "clock": {"errors"},
+    "strict": {"errors"},
+    "config": {"errors", "model", "strict"},
+    "envelope": {"model"},
+    "sessions": {"model"},  # that it is pure is a promise
+    "rules": {"errors", "model", "strict"},
+    "sources": {"clock", "envelope", "errors", "model"},
+    "host": {"errors", "model"},
+    "store": {"errors", "model", "notify.base"},  # the outbox gives what delivery asks for
+    "notify": {"clock", "errors", "model"},
+    "pipeline": {"model", "rules", "sessions"},
+    "stock": {"clock", "host", "model", "rules", "sessions"},
+}
+MAY_IMPORT: dict[str, set[str]] = {
+    **LOW,
+    "app": {*LOW},
+    "wiring": {*LOW, "app"},
+    "cli": {*LOW, "app", "wiring"},
+}
+ENTRY = {"__init__": set[str](), "__main__": {"cli"}}
+THIRD_PARTY = {
+    "rich": {"cli/output.py", "cli/scan.py"},
+    "requests": {"notify/http.py"},
+    "urllib3": {"notify/http.py"},
+    "systemd": {"sources/journal.py"},
+    "watchdog": {"sources/wake.py"},
+    "yaml": {"strict.py"},
+}
+
+
+def imports(file: Path) -> Iterator[tuple[str, int]]:
+    """(dotted name, dots in front) of every import of a file, those within functions too."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, 0) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "usersessionmon":
+            yield from ((f"usersessionmon.{alias.name}", 0) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "", node.level
+
+
+def part_of(file: Path) -> str:
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def names(file: Path) -> str:
+    return file.relative_to(PACKAGE).as_posix()
+
+
+@pytest.mark.parametrize("file", FILES, ids=names)
+def test_imports_follow_the_table(file: Path) -> None:
+    part = part_of(file)
+    named = {"__version__", *(MAY_IMPORT | ENTRY)[part]}
+    allowed = {f"usersessionmon.{name}" for name in named}
+    for name, dots in imports(file):
+        assert dots <= 1, f"{name}: relative imports stay within a folder"
+        top = name.partition(".")[0]
+        if dots or top in sys.stdlib_module_names:
+            continue
+        if top == "usersessionmon":
+            assert any(f"{name}.".startswith(f"{good}.") for good in allowed), f"{part}: {name}"
+        else:
+            assert names(file) in THIRD_PARTY[top], f"{top} has one place: {THIRD_PARTY[top]}"
+
+
+def test_the_table_names_what_is_there() -> None:
+    assert {part_of(file) for file in FILES} == {*MAY_IMPORT, *ENTRY}
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for part in MAY_IMPORT:
+        assert f"`{part}`" in text, f"CONTRIBUTING.md's layer table lacks {part}"
