@@ -21,6 +21,7 @@ _APPLE_TAIL = re.compile(
 _APPLE_TAIL_BYTES = 400
 _XRDP = re.compile(rb"\[(\d{4})(\d\d)(\d\d)-(\d\d:\d\d:\d\d)\] (?=\[[A-Z]+ *\] )")
 _VSFTPD = re.compile(rb" \[pid (\d{1,10})\] ")
+_SUDO = re.compile(rb"(?: (\d{4}))? : (?=\S{1,256} : )")
 _OPENWRT_CLOCK = re.compile(rb" \[(\d{9,11})\.(\d{1,9})\](?= )")
 
 
@@ -108,6 +109,15 @@ def vsftpd(rest: bytes) -> Head | None:
     """vsftpd's own file, behind its time: `` [pid 4711] [alice] OK LOGIN: …``."""
     found = _VSFTPD.match(rest)
     return Head(None, b"vsftpd", int(found[1]), rest[found.end() :]) if found else None
+
+
+def sudo(stamp: Stamp, rest: bytes) -> Form | None:
+    """sudo's own file, behind its time: `` 2026 : alice : TTY=…``, the year only when wished."""
+    found = _SUDO.match(rest)
+    if found is None or stamp.year is not None:
+        return None
+    year = int(found[1]) if found[1] else None
+    return Form(stamp._replace(year=year), Head(None, b"sudo", None, rest[found.end() :]))
 
 
 def openwrt_clock(rest: bytes) -> tuple[int, str, int] | None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from usersessionmon.model import Moment
 
-from .forms import apple, openwrt_clock, rfc5424, skip_priority, vsftpd, xrdp
+from .forms import apple, openwrt_clock, rfc5424, skip_priority, sudo, vsftpd, xrdp
 from .stamp import Stamp, ordinal, read_epoch, read_stamp
 from .tag import Head, split_head
 from .years import YearWalker
@@ -65,6 +65,9 @@ class HeaderReader:
         if stamp is None:
             return None
         rest = line[stamp.end :]
+        form = sudo(stamp, rest)
+        if form is not None:
+            return self._decide(form.stamp, form.head)[0]
         clock = openwrt_clock(rest)
         if clock is not None:
             return self._of_epoch(clock, rest)

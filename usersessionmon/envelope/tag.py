@@ -58,6 +58,15 @@ def split_head(rest: bytes) -> Head:
 
 def split_tag(rest: bytes) -> Head | None:
     """``tag[pid]: text``, ``tag: text`` or ``tag[pid] text``; None when there is no tag."""
+    found = _first_tag(rest)
+    if found is not None and found.program == b"pam":  # `pam: gdm-password[1600]: …`
+        inner = _first_tag(found.text)
+        if inner is not None and inner.pid is not None:
+            return inner
+    return found
+
+
+def _first_tag(rest: bytes) -> Head | None:
     word = rest[: rest.find(b" ")] if b" " in rest else rest
     found = _WITH_PID.match(word)
     if found is not None and (found.end() == len(word) or found[3]):
@@ -69,12 +78,7 @@ def split_tag(rest: bytes) -> Head | None:
         name, pid, text = word[:-1], None, rest[len(word) :]
     else:
         return None
-    text = clean_text(text)
-    if name == b"pam":  # `pam: gdm-password[1600]: …`
-        inner = split_tag(text)
-        if inner is not None and inner.pid is not None:
-            return inner
-    return Head(None, program_name(name), pid, text)
+    return Head(None, program_name(name), pid, clean_text(text))
 
 
 def program_name(tag: bytes) -> bytes:

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
-from typing import NamedTuple
 
 from usersessionmon.model import Moment, Record
 
 from .forms import skip_priority
 from .header import Header, HeaderReader, Like
-from .tag import Head, clean_text, split_tag
+from .loose import Loose, loose
+from .raw import LINE_BYTES, decode, name, trim
+from .tag import Head, clean_text
 
-LINE_BYTES = 8192
-"""A line is cut here: rsyslog's own limit, and longer ones are hostile."""
+__all__ = ["LineReader", "Loose", "loose"]
+
 _SHORT_BYTES = LINE_BYTES - 1024
 """No header that is remembered makes a line with so short a text too long."""
 _MEMO = 4096
@@ -104,7 +105,12 @@ class LineReader:
             text = clean_text(text.rstrip(b"\r"))
         boot = None if self._boot_of is None else self._boot_of(self._moment.us)
         host, program = entry
-        said = _decode(text)
+        try:
+            said = text.decode()
+        except UnicodeDecodeError:
+            said = decode(text)
+        if "\0" in said:
+            said = decode(text)
         # Record's own constructor takes three times as long
         values = (self._moment, host, program, pid, said, boot, None, self._inferred, None, None)
         return _new(Record, values)
@@ -167,7 +173,7 @@ class LineReader:
         if bare is not line and bare.startswith(self._day):
             self.lines -= 1
             return self.read(bare)
-        cut = _trim(line)
+        cut = trim(line)
         if cut[:1] in (b"", b" ", b"\t"):  # journalctl indents the further lines of a message
             self.skipped += 1
             return None
@@ -179,7 +185,7 @@ class LineReader:
             return None
         self._saw(header)
         self._before_line = b""
-        program = None if header.head.program is None else _decode(header.head.program)
+        program = None if header.head.program is None else decode(header.head.program)
         if program is None:
             self.skipped += 1
             return None
@@ -193,17 +199,17 @@ class LineReader:
     def _record(self, header: Header, program: str) -> Record:
         return Record(
             time=header.time,
-            host=_name(header.head.host),
+            host=name(header.head.host),
             program=program,
             pid=header.head.pid,
-            text=_decode(header.head.text),
+            text=decode(header.head.text),
             boot=None if self._boot_of is None else self._boot_of(header.time.us),
             time_inferred=header.inferred,
         )
 
     def _boundary(self, line: bytes) -> Record | None:
         """journalctl's mark between two boots: it has the time and the host of the line before."""
-        text = _decode(line)
+        text = decode(line)
         boot = text[8:-3] if text.startswith("-- Boot ") and text.endswith(" --") else ""
         is_boot = len(boot) == 32 and _HEX.issuperset(boot)
         self._settle()
@@ -240,13 +246,13 @@ class LineReader:
     def _settle(self) -> None:
         """Look at the line before, which was passed over quickly."""
         if self._before_line:
-            header = self._headers.read(_trim(self._before_line))
+            header = self._headers.read(trim(self._before_line))
             self._before_line = b""
             if header is not None:
                 self._saw(header)
 
     def _saw(self, header: Header) -> None:
-        self._before = header.time, header.inferred, _name(header.head.host)
+        self._before = header.time, header.inferred, name(header.head.host)
         self._use(header.like or _NOTHING, header.inferred)
 
     def _use(self, like: Like, inferred: bool) -> None:
@@ -280,74 +286,8 @@ class LineReader:
             return
         if pid != head.pid or not head.text or not clean_text(text).startswith(head.text):
             return
+        if head.program == b"pam":
+            return  # the next one's text may begin with a tag of its own
         if len(self._heads) >= _MEMO:
             self._heads.clear()
-        self._heads[key] = None if program is None else (_name(head.host), program)
-
-
-class Loose(NamedTuple):
-    """A line that need not be one of a log."""
-
-    record: Record
-    timed: bool
-    """False when the line has no time: the record's is the reference then."""
-    tagged: bool
-    """False when nothing says which program wrote the line; ``program`` is empty then."""
-
-
-def loose(
-    line: bytes,
-    *,
-    wanted: Callable[[str], bool],
-    zone: tzinfo,
-    reference_us: int,
-    year: int | None = None,
-) -> Loose:
-    """Read a line by itself; its header may be missing or be no more than ``tag[pid]:`` (or
-    ``tag:`` of a program that is ``wanted``).  Of any program, wanted or not."""
-    line = _trim(line)
-    reader = HeaderReader(zone=zone, reference_us=reference_us, year=year)
-    header = reader.read(line)
-    timed = header is not None
-    if header is None:
-        now = reader.instant(reference_us)
-        header = Header(now, True, _head_alone(line, wanted))
-    host, program, pid, text = header.head
-    record = Record(
-        time=header.time,
-        host=_name(host),
-        program=_decode(program or b""),
-        pid=pid,
-        text=_decode(text),
-        time_inferred=header.inferred,
-    )
-    return Loose(record, timed, program is not None)
-
-
-def _head_alone(line: bytes, wanted: Callable[[str], bool]) -> Head:
-    if line.startswith(b"-- "):
-        return Head(None, b"", None, line)
-    found = split_tag(line)
-    if found is None or found.program is None:
-        return Head(None, None, None, line)
-    # `error: PAM: …` is a text and no tag
-    is_tag = found.pid is not None or wanted(_decode(found.program))
-    return found if is_tag else Head(None, None, None, line)
-
-
-def _trim(line: bytes) -> bytes:
-    """Cut, without a byte order mark and without the NULs that a crash leaves at the beginning."""
-    return line.lstrip(b"\0")[:LINE_BYTES].removeprefix(b"\xef\xbb\xbf").rstrip(b"\r")
-
-
-def _name(raw: bytes | None) -> str | None:
-    return _decode(raw) if raw else None
-
-
-def _decode(raw: bytes) -> str:
-    """UTF-8; bytes that are none become ``\\xNN``, and so does NUL."""
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        text = raw.decode(errors="backslashreplace")
-    return text.replace("\0", "\\x00") if "\0" in text else text
+        self._heads[key] = None if program is None else (name(head.host), program)

@@ -77,7 +77,8 @@ class YearWalker:
         earlier = ordinal(self.year - 1, month, day)
         if earlier is None:
             return False
-        if self._before is not None and abs(earlier - self._before) <= _NEAR:
+        new_year = last - (ordinal(self.year, 1, 1) or 0) <= _NEAR  # or a clock that had stopped
+        if new_year and self._before is not None and abs(earlier - self._before) <= _NEAR:
             return True
         return here > self._limit and last - earlier <= _NEAR
 
@@ -110,8 +111,8 @@ class YearWalker:
 
 
 def first_year(dates: Iterable[MonthDay], reference: int) -> int | None:
-    """The year of the first date of a whole log whose end is not after ``reference`` (an ordinal;
-    one day is allowed).  None when no year fits.
+    """The year of the first date of a whole log, of which nothing is after ``reference`` (an
+    ordinal; one day is allowed).  None when no year fits.
 
     It is the latest that lets the walk end in time and gives every Feb 29 a leap year.
     """
@@ -125,9 +126,12 @@ def first_year(dates: Iterable[MonthDay], reference: int) -> int | None:
 
 def _fits(dates: list[MonthDay], year: int, reference: int) -> bool:
     walker = YearWalker(reference, year)
-    last = 0
+    limit = reference + 1
+    last = limit + 1
     for month, day in dates:
         last = walker.ordinal_of(month, day) or 0
-        if last == 0 or date.fromordinal(last).year != walker.year:
+        if not last or date.fromordinal(last).year != walker.year:
             return False
-    return 0 < last <= reference + 1
+        if walker.year < year and ordinal(year, *dates[0]) == limit:
+            return False  # the allowed day and a late line of the year before are too much
+    return last <= limit

@@ -11,9 +11,9 @@ from .stamp import DAY_SECONDS, EPOCH_ORDINAL
 
 SECOND_US = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_STEP_BELOW, _STEP_ABOVE = timedelta(minutes=20), timedelta(minutes=10)
-"""How far a step back may be from the size of the clock change to be taken for it (an hour:
-40 to 70 minutes)."""
+_STEP_BELOW, _STEP_ABOVE = 20 * 60, 10 * 60
+"""How far (seconds) a step back may be from the size of the clock change to be taken for it: 40 to
+70 minutes where it is an hour."""
 # Only names that mean one offset wherever they are used; CST and IST are three countries' each.
 _NAMED = {
     "UTC": "+00:00",
@@ -114,8 +114,9 @@ class LocalTime:
     def _look_for_step(self, day: int, seconds: int, change: timedelta) -> None:
         if self._last is None or self._folded == day:
             return
-        step = timedelta(seconds=self._last - (day * DAY_SECONDS + seconds))
-        if change - _STEP_BELOW <= step <= change + _STEP_ABOVE:
+        step = self._last - (day * DAY_SECONDS + seconds)
+        size = change // timedelta(seconds=1)
+        if size - _STEP_BELOW <= step <= size + _STEP_ABOVE:
             self._folded = day
 
 
