@@ -159,17 +159,24 @@ def _is_loopback(host: str) -> bool:
 def find_config(given: str | None) -> Path | None:
     """The file to read: the one given, else the first default that exists, else None.
 
-    Raises UserError when a file was given and is not there.
+    Raises UserError when a file was given and is not there, or may not even be looked for.
     """
     if given is not None:
         path = Path(given)
-        if not path.exists():
+        if not _exists(path):
             raise UserError(f"{path}: there is no such configuration file")
         return path
-    for path in (SYSTEM_CONFIG, LOCAL_CONFIG):
-        if path.exists():
-            return path
-    return None
+    return next((path for path in (SYSTEM_CONFIG, LOCAL_CONFIG) if _exists(path)), None)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise UserError(
+            f"{path}: may not be read by this user ({error.strerror}): use sudo, or join the "
+            "group user-session-monitor"
+        ) from error
 
 
 def load(path: Path | None) -> Settings:

@@ -84,7 +84,12 @@ def build(document: Document, kind: type[T]) -> T:
     Raises UserError with one line for every mistake in the file.
     """
     problems: list[str] = []
-    value = _build(document, document.root, kind, "", problems)
+    try:
+        value = _build(document, document.root, kind, "", problems)
+    except RecursionError as error:  # an alias within itself
+        raise UserError(
+            f"{document.name}: holds itself (an alias within its own anchor)"
+        ) from error
     if problems:
         raise UserError(problems)
     return typing.cast(T, value)
@@ -195,7 +200,7 @@ def _value(document: Document, node: yaml.Node, kind: Any, where: str) -> Any:
     if origin is dict:
         return _dictionary(document, node, typing.get_args(kind)[1], where)
     if kind is typing.Any:
-        return to_plain(node)
+        return _plain(document, node, where)
     return _scalar(document, node, kind, where)
 
 
@@ -203,7 +208,7 @@ def _scalar(document: Document, node: yaml.Node, kind: Any, where: str) -> Any:
     if isinstance(node, yaml.ScalarNode):
         if isinstance(kind, type) and issubclass(kind, StrEnum) and node.value in list(kind):
             return kind(node.value)
-        plain = to_plain(node)
+        plain = _plain(document, node, where)
         if kind is float and type(plain) is int:
             return float(plain)
         if type(plain) is kind:
@@ -212,6 +217,15 @@ def _scalar(document: Document, node: yaml.Node, kind: Any, where: str) -> Any:
     else:
         got = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
     raise UserError(f"{_at(document, node)}: {where} must be {_expectation(kind)}, not {got}")
+
+
+def _plain(document: Document, node: yaml.Node, where: str) -> Any:
+    try:
+        return to_plain(node)
+    except (yaml.YAMLError, ValueError, OverflowError, TypeError) as error:
+        raise UserError(
+            f"{_at(document, node)}: {where} is not a plain value (quote it if it is text)"
+        ) from error
 
 
 def _sequence(document: Document, node: yaml.Node, kind: Any, where: str) -> tuple[Any, ...]:

@@ -80,7 +80,8 @@ def zone_of(settings: Settings) -> tzinfo:
 
 def rules_of(settings: Settings, os_ids: tuple[str, ...]) -> RuleSet:
     """The rules that the settings and the host ask for.  Raises UserError."""
-    return load_rules(settings.monitor.distro, os_ids, Path(settings.monitor.rules_dir))
+    own = settings.monitor.rules_dir
+    return load_rules(settings.monitor.distro, os_ids, Path(own) if own else None)
 
 
 def choose_source(settings: Settings, here: Here, rules: RuleSet) -> Choice:

@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection, Error
 
-from usersessionmon.config import Settings, find_config, load
+from usersessionmon.config import MonitorSettings, Settings, find_config, load
+from usersessionmon.errors import UserError
 from usersessionmon.store import db
 from usersessionmon.store.place import reading, state_dir, trouble
+
+from .output import complain
 
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
 
@@ -21,6 +24,18 @@ _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ER
 def settings_of(options: argparse.Namespace) -> Settings:
     """The configuration that the command line names, or the default one."""
     return load(find_config(options.config))
+
+
+def settings_if_any(options: argparse.Namespace) -> Settings:
+    """For commands that need no configuration: the default one is used where it can be read and
+    is right, and else said and passed over.  One that was asked for must be right."""
+    try:
+        return settings_of(options)
+    except UserError as error:
+        if options.config is not None:
+            raise
+        complain([f"going on with the defaults: {line}" for line in error.lines])
+        return Settings(monitor=MonitorSettings(rules_dir=""))
 
 
 class _Format(logging.Formatter):

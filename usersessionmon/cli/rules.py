@@ -21,7 +21,7 @@ from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.archive import ReadOptions, Tally, read_path
 from usersessionmon.wiring import OTHER_FACILITIES, look_around, rules_of
 
-from .common import settings_of
+from .common import settings_if_any
 from .output import cell, complain, event_object, say, say_json, table
 
 EXAMPLE = (
@@ -34,24 +34,37 @@ _LONG = 2000
 """Characters of a line that are shown."""
 
 
+_ACTIONS = {
+    "list": ("the rules that apply on this host", "user-session-monitor rules list"),
+    "test": ("run every rule's own examples", "user-session-monitor rules test"),
+    "explain": ("why a line means what it means, or nothing", EXAMPLE),
+    "coverage": (
+        "how many lines are understood; the others by shape, names masked",
+        "user-session-monitor rules coverage /var/log/auth.log",
+    ),
+}
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    lister = actions.add_parser("list", help="the rules that apply on this host")
-    tester = actions.add_parser("test", help="run every rule's own examples")
-    explainer = actions.add_parser("explain", help="why a line means what it means, or nothing")
-    explainer.add_argument("lines", metavar="LINE", nargs="+", help="a log line; - reads lines")
-    coverer = actions.add_parser(
-        "coverage", help="how many lines are understood; the others by shape, names masked"
-    )
-    coverer.add_argument("paths", metavar="PATH", nargs="+", help="a log, as scan reads it")
-    for action in (lister, tester, explainer, coverer):
+    for name, (text, example) in _ACTIONS.items():
+        action = actions.add_parser(
+            name, help=text, description=text, epilog=f"Example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
         action.add_argument("--json", action="store_true", help="JSON Lines")
         action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS,
                             help="the configuration to use")  # fmt: skip
+        if name == "explain":
+            action.add_argument(
+                "lines", metavar="LINE", nargs="+", help="a log line; - reads lines"
+            )
+        elif name == "coverage":
+            action.add_argument("paths", metavar="PATH", nargs="+", help="a log, as scan reads it")
 
 
 def main(options: argparse.Namespace) -> int:
-    settings = settings_of(options)
+    settings = settings_if_any(options)
     rules = rules_of(settings, look_around(settings).os_ids)
     if options.action == "list":
         return _list(rules, as_json=options.json)

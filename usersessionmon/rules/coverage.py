@@ -1,8 +1,8 @@
 """How much of a log is understood, and what the rest looks like: by shape, with whatever may name a
 person or a machine masked, so that the list can be pasted into a bug report.
 
-A word is kept when the rule packs themselves use it, or when it begins a daemon's message; everything else
-is masked.  So a name is never shown, at the price of some harmless words.
+A word is kept when the rule packs themselves use it, or when it begins a daemon's message;
+everything else is masked.  So a name is never shown, at the price of some harmless words.
 """
 
 from __future__ import annotations

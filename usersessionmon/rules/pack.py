@@ -129,11 +129,9 @@ def user_packs(folder: Path) -> dict[str, Pack]:
 
     Raises UserError, a line for each mistake.  A folder that is not there holds none.
     """
-    if not folder.is_dir():
-        return {}
     found: dict[str, Pack] = {}
     try:
-        paths = sorted(folder.glob("*.yaml"))
+        paths = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
     except OSError as error:
         raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
     for path in paths:
