@@ -101,6 +101,7 @@ def end_before(
         else:
             _end_by_boot(world, host, connection, last)
     host.shutdown = ""
+    host.logger_stopped_us = 0
 
 
 def _started(connection: Connection) -> int:
