@@ -15,6 +15,7 @@ from usersessionmon.sessions.engine import Engine
 
 MAX_PROGRAMS = 256
 """Programs that are counted apart; their names are foreign text."""
+_LOSS = Means.LOSS  # looked up once: this is asked of every line
 
 
 class Pipeline:
@@ -40,8 +41,10 @@ class Pipeline:
     def process(self, records: Iterable[Record]) -> list[Change]:
         """What the records lead to, in order."""
         changes: list[Change] = []
+        one = self.one
         for record in records:
-            changes += self.one(record)
+            if found := one(record):
+                changes += found
         return changes
 
     def one(self, record: Record) -> list[Change]:
@@ -49,17 +52,20 @@ class Pipeline:
         if self._mark_boot is not None:
             record = self._mark_boot(record)
         event = self.rules.match(record)
+        counts = self.not_understood if event is None else self.understood
+        program = record.program
+        counts[program if program in counts or len(counts) < MAX_PROGRAMS else "…"] += 1
         if event is None:
-            self._count(self.not_understood, record.program)
             return self.engine.not_understood(record)
-        self._count(self.understood, record.program)
-        believed = judge(event, self.verdicts)
-        if believed is None:
-            return []
-        if believed.means is Means.LOSS:
+        if record.trusted is not None:  # a text log proves nothing, and is believed
+            believed = judge(event, self.verdicts)
+            if believed is None:
+                return []
+            event = believed
+        if event.means is _LOSS:
             self.losses += 1
-            self.lost += believed.got.get("count", 0)
-        return self.engine.feed(believed)
+            self.lost += event.got.get("count", 0)
+        return self.engine.feed(event)
 
     @property
     def forged(self) -> int:
@@ -71,10 +77,3 @@ class Pipeline:
         taken = self.understood, self.not_understood
         self.understood, self.not_understood = Counter(), Counter()
         return taken
-
-    @staticmethod
-    def _count(counter: Counter[str], program: str) -> None:
-        if program in counter or len(counter) < MAX_PROGRAMS:
-            counter[program] += 1
-        else:
-            counter["…"] += 1

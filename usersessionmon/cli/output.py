@@ -22,13 +22,14 @@ _FIELDS: Mapping[ChangeKind, tuple[str, ...]] = {
     ChangeKind.LOGIN_FAILED: ("client_host", "method", "valid_user", "count"),
     ChangeKind.ELEVATION: ("target_user", "command"),
 }
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": "))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def event_object(change: Change) -> dict[str, Any]:
     """The contract's event: every field that its kind has, null when unknown."""
     data: dict[str, Any] = {
-        "event": change.kind.value,
+        "event": change.kind,
         "time": change.time.text,
         "host": change.host,
         "service": change.service,
@@ -73,7 +74,7 @@ def number(value: float | None) -> float | int | None:
 
 def json_line(data: Mapping[str, Any]) -> str:
     """One object as one line of valid UTF-8 (lone surrogates cannot come from our readers)."""
-    return json.dumps(data, ensure_ascii=False, separators=(", ", ": "))
+    return _ENCODER.encode(data)
 
 
 def say(text: str = "") -> None:

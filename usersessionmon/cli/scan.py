@@ -95,11 +95,10 @@ class _Printer:
     def events(self, changes: Iterable[Change]) -> None:
         if self._sessions:
             return
-        for change in changes:
-            if self._as_json:
-                self._write(json_line(event_object(change)) + "\n")
-            else:
-                self._write(_event_text(change, self._zone) + "\n")
+        if self._as_json:
+            self._write("".join([json_line(event_object(change)) + "\n" for change in changes]))
+        else:
+            self._write("".join([_event_text(change, self._zone) + "\n" for change in changes]))
 
     def sessions(self, engine: Engine) -> None:
         for view in engine.drain().sessions:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 from usersessionmon.errors import UserError
-from usersessionmon.model import Captures, Event, Means, Record
+from usersessionmon.model import Captures, Event, Means, Proof, Record
 
 from .pack import (
     CAPTURES,
@@ -26,6 +26,7 @@ from .pack import (
     user_packs,
 )
 from .template import Line, compile_line
+from .words import Word
 
 MAX_TEXT = 2048
 """Characters of a message that are looked at; sshd cuts at 500, sudo at 980 (syslog_maxlen)."""
@@ -53,34 +54,67 @@ class Candidate:
     rule: Rule
 
 
-@dataclass(slots=True)
-class ProgramTable:
-    """The candidates of one program, found by the message's first word.
+class Choice:
+    """The candidates for messages with a certain first word, in order, and which of them are worth
+    trying by a message's second and last word.
 
-    ``memo`` is bounded: first words are foreign text.
+    Only words that stand in a rule tell apart, so this cannot grow by foreign text.
     """
 
-    candidates: tuple[Candidate, ...]
-    memo: dict[str, tuple[Candidate, ...]] = field(default_factory=dict)
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        self._candidates = candidates
+        words = [candidate.line.words for candidate in candidates]
+        self._seconds = frozenset(each.second.text for each in words if each.second.literal)
+        self._lasts = frozenset(each.last.text for each in words if each.last.literal)
+        self._known: dict[tuple[str | None, str | None], tuple[Candidate, ...]] = {}
 
-    def of_word(self, word: str) -> tuple[Candidate, ...]:
-        """What may match a message with this first word, the most literal first."""
-        known = self.memo.get(word)
-        if known is not None:
-            return known
-        found = tuple(
-            candidate
-            for candidate in self.candidates
-            if (
-                word == candidate.line.first_word
-                if candidate.line.whole_word
-                else word.startswith(candidate.line.first_word)
-            )
+    def of_words(self, second: str, last: str) -> tuple[Candidate, ...]:
+        """What may match a message with this second and last word."""
+        key = (
+            second if second in self._seconds else None,
+            last if last in self._lasts else None,
         )
-        if len(self.memo) >= _MEMO:
-            self.memo.clear()
-        self.memo[word] = found
-        return found
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = tuple(
+                candidate
+                for candidate in self._candidates
+                if _may_be(candidate.line.words.second, key[0])
+                and _may_be(candidate.line.words.last, key[1])
+            )
+        return known
+
+
+def _may_be(word: Word, text: str | None) -> bool:
+    """None: a text that is no rule's own."""
+    return not word.literal if text is None else word.takes(text)
+
+
+@dataclass(slots=True)
+class ProgramTable:
+    """The candidates of one program, the most literal first, found by a message's words."""
+
+    candidates: tuple[Candidate, ...]
+    choices: dict[str, Choice] = field(default_factory=dict)
+    """By first word; bounded, because that is foreign text."""
+    shared: dict[tuple[int, ...], Choice] = field(default_factory=dict)
+    """By the candidates' indexes: many first words have the same ones."""
+
+    def of_word(self, word: str) -> Choice:
+        """What may match a message with this first word, which ``choices`` then has."""
+        indexes = tuple(
+            index
+            for index, candidate in enumerate(self.candidates)
+            if candidate.line.words.first.takes(word)
+        )
+        choice = self.shared.get(indexes)
+        if choice is None:
+            choice = Choice([self.candidates[index] for index in indexes])
+            self.shared[indexes] = choice
+        if len(self.choices) >= _MEMO:
+            self.choices.clear()
+        self.choices[word] = choice
+        return choice
 
 
 class RuleSet:
@@ -160,7 +194,10 @@ def find(table: ProgramTable, text: str) -> tuple[Candidate, Captures] | None:
     """The candidate that matches a text, with its captures."""
     if len(text) > MAX_TEXT:
         return None
-    for candidate in table.of_word(text.partition(" ")[0]):
+    first, _, rest = text.partition(" ")
+    second = rest.partition(" ")[0]
+    choice = table.choices.get(first) or table.of_word(first)
+    for candidate in choice.of_words(second, text.rpartition(" ")[2]):
         got = candidate.line.match(text)
         if got is not None:
             return candidate, cast(Captures, got)
@@ -179,7 +216,8 @@ def make_event(record: Record, rule: Rule, got: Captures, repeat: int) -> Event:
         spec = rule.services.get(pam_service) or ServiceSpec(ServiceKind.NOISE)
         means = rule.spec.instead.get(spec.kind, means)
         service = spec.name or pam_service or record.program
-    return Event(record, means, service, rule.name, got, repeat=repeat)
+    # Event's own constructor takes three times as long
+    return tuple.__new__(Event, (record, means, service, rule.name, got, Proof.TEXT, repeat))
 
 
 def compile_rules(packs: Iterable[Pack]) -> Iterable[Rule]:

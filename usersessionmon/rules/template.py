@@ -5,20 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import lru_cache
 
 from usersessionmon.errors import UserError
 
 from .fields import HOLES, Reader, Value, is_ip, read_ip
+from .words import Part, Words, words_of
 
 _HOLE = re.compile(r"\{([a-z_]+)\}|([{}])")
-
-
-class Part(NamedTuple):
-    """One piece of a line: literal text, or a hole by its name."""
-
-    text: str
-    is_hole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +26,7 @@ class Line:
     """(capture, reader) of each group of ``regex``, in order."""
     literal: int
     """How many characters are literal: the more, the sooner a line is tried."""
-    first_word: str
-    """The literal text that the message begins with, up to its first blank or first hole."""
-    whole_word: bool
-    """True when ``first_word`` is the message's entire first word."""
+    words: Words
     compound: bool = False
     """True when a hole holds more than one capture (``peer``, ``ip_port``)."""
 
@@ -44,12 +35,20 @@ class Line:
         found = self.regex.fullmatch(text)
         if found is None:
             return None
-        got: dict[str, Value] = {}
-        for (name, read), value in zip(self.fills, found.groups(), strict=True):
-            got[name] = read(value)
+        got = {
+            name: read(value)
+            for (name, read), value in zip(self.fills, found.groups(), strict=True)
+        }
         if self.compound and not tell_apart(got):
             return None
         return got
+
+
+@lru_cache(maxsize=4096)
+def _peer(text: str) -> tuple[str, str | None]:
+    if text == "UNKNOWN" or is_ip(text):
+        return "ip", read_ip(text)
+    return "client_host", text
 
 
 def tell_apart(got: dict[str, Value]) -> bool:
@@ -57,10 +56,8 @@ def tell_apart(got: dict[str, Value]) -> bool:
     ``ip_port`` (dropbear's ``[address]:port``) into both.  False: it is no such thing."""
     peer = got.pop("peer", None)
     if isinstance(peer, str):
-        if peer == "UNKNOWN" or is_ip(peer):
-            got["ip"] = read_ip(peer)
-        else:
-            got["client_host"] = peer
+        name, value = _peer(peer)
+        got[name] = value
     both = got.pop("ip_port", None)
     if isinstance(both, str):
         address, _, port = both.rpartition(":")
@@ -107,16 +104,13 @@ def compile_line(source: str) -> Line:
         else:
             pattern.append(f"({hole.shape})")
             fills.append((hole.into, hole.read))
-    head = parts[0].text if parts and not parts[0].is_hole else ""
-    word, blank, _ = head.partition(" ")
     return Line(
         source=source,
         parts=parts,
         regex=re.compile("".join(pattern), re.DOTALL),
         fills=tuple(fills),
         literal=sum(len(part.text) for part in parts if not part.is_hole),
-        first_word=word,
-        whole_word=bool(blank) or (bool(word) and len(parts) == 1),
+        words=words_of(parts),
         compound=any(name in {"peer", "ip_port"} for name, _ in fills),
     )
 
