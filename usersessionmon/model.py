@@ -165,6 +165,13 @@ class Reason(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Doubt(StrEnum):
+    """What the live host says against a login that a text log tells of.  It marks, no more."""
+
+    NO_PROCESS = "no_process"  # the process that the line names is not there
+    OTHER_PROCESS = "other_process"  # it is there, and is no sshd
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Something that happened to a person: one of the contract's events.
@@ -194,6 +201,9 @@ class Change:
     command: str | None = None
     tty: str | None = None
     login_time: Moment | None = None
+    pid: int | None = None
+    """The process that the log names; for the look at the live host."""
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ is suppressed by it.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from usersessionmon.clock import Clock
 from usersessionmon.host.alive import Host, LogindSession
-from usersessionmon.model import Change, Moment, SessionView
+from usersessionmon.model import Change, ChangeKind, Doubt, Moment, SessionView
 from usersessionmon.rules.fields import is_ip, read_ip
 from usersessionmon.sessions.engine import Engine, Found
 
@@ -47,6 +48,34 @@ def presence(
     if there is None:
         return Presence.UNKNOWN
     return Presence.THERE if there else Presence.GONE
+
+
+FRESH_US = 2_000_000
+"""A login that is read this soon after it was logged can be compared with its process."""
+
+
+def doubted(
+    change: Change, names: Collection[str], now_us: int, host: Host | None = None
+) -> Change:
+    """A login of this host's text log, marked when the live host speaks against it.
+
+    Anybody may write a line with any pid into a text log (logger(1)); sshd's process is there.
+    """
+    if (
+        change.kind is not ChangeKind.LOGIN
+        or change.service != "sshd"
+        or change.pid is None
+        or change.host not in names
+        or not 0 <= now_us - change.time.us <= FRESH_US
+    ):
+        return change
+    live = host or Host()
+    alive = live.process_alive(change.pid)
+    if alive is False:
+        return replace(change, doubt=Doubt.NO_PROCESS)
+    if alive and live.process_is(change.pid, _SSHD) is False:
+        return replace(change, doubt=Doubt.OTHER_PROCESS)
+    return change
 
 
 def moment_of(us: int, zone: tzinfo) -> Moment:

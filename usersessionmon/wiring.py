@@ -34,7 +34,7 @@ from usersessionmon.sources.auto import Choice, choose
 from usersessionmon.sources.base import Source
 from usersessionmon.sources.journal import JournalSource
 from usersessionmon.sources.tail import TailSource
-from usersessionmon.stock import take_stock
+from usersessionmon.stock import doubted, take_stock
 from usersessionmon.store import db, state
 from usersessionmon.store.outbox import SqliteOutbox
 from usersessionmon.store.place import locked, make_dir, open_state, state_dir
@@ -248,6 +248,7 @@ def monitor(
                 waker=waker,
                 notifier=Notifier(),
                 stock=stock_of(here, clock, new=position is None and not from_start),
+                look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
                 once=once,
                 told=(f"{choice.path}: is not there; waiting for it",),
                 facts={"why": choice.why, "zone": str(here.zone), "kind": choice.kind},
@@ -264,6 +265,15 @@ def stock_of(here: Here, clock: Clock, *, new: bool) -> Callable[[Engine], Itera
 
     def look(engine: Engine) -> Iterable[Change]:
         return take_stock(engine, here.names, here.name, here.boot, here.zone, clock, new=new)
+
+    return look
+
+
+def look_of(here: Here, clock: Clock) -> Callable[[Change], Change]:
+    """The comparison with the live host for a log that proves nothing."""
+
+    def look(change: Change) -> Change:
+        return doubted(change, here.names, clock.now_us())
 
     return look
 

@@ -53,6 +53,7 @@ def main(options: argparse.Namespace) -> int:
             for program, (good, bad) in coverage.items()
         },
         "forged": int(facts.get("forged", "0")),
+        "doubted": int(facts.get("doubted", "0")),
         "losses": int(facts.get("losses", "0")),
         "channels": [_channel(report) for report in channels],
     }
@@ -107,6 +108,8 @@ def _show(data: dict[str, Any], zone: tzinfo) -> None:
     say(f"on now     {data['open_sessions']} (user-session-monitor who)")
     if data["forged"]:
         say(f"forged     {data['forged']} lines written in a daemon's name by somebody else")
+    if data["doubted"]:
+        say(f"doubted    {data['doubted']} logins whose process was not there, or was no sshd")
     if data["losses"]:
         say(f"lost       the logger dropped lines {data['losses']} times")
     for channel in data["channels"]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import tzinfo
 
-from usersessionmon.model import Change, ChangeKind, Notice, Reason, Severity
+from usersessionmon.model import Change, ChangeKind, Doubt, Notice, Reason, Severity
 
 from .base import Queued
 from .sanitize import harmless
@@ -110,7 +110,14 @@ def test_notice(
     )
 
 
+_DOUBTS = {
+    Doubt.NO_PROCESS: "日志所说的进程不存在，可能是伪造的日志",
+    Doubt.OTHER_PROCESS: "日志所说的进程不是 sshd，可能是伪造的日志",
+}
+
+
 def _login(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
+    yield "核对", None if change.doubt is None else say(_DOUBTS[change.doubt])
     yield "客户端", change.client_host
     yield "登录方式", change.method
     yield "密钥指纹", change.key_fingerprint

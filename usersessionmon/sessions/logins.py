@@ -112,6 +112,7 @@ def login_change(connection: Connection) -> Change:
         key_fingerprint=connection.key_fingerprint,
         session=connection.session,
         tty=connection.tty,
+        pid=connection.pid,
     )
 
 

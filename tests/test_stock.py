@@ -1,0 +1,77 @@
+"""What is remembered, compared with the live host: it marks, and suppresses nothing."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+
+from usersessionmon.clock import ManualClock
+from usersessionmon.host.alive import Host
+from usersessionmon.model import Change, ChangeKind, Doubt, Moment, SessionView
+from usersessionmon.sessions.engine import Engine
+from usersessionmon.stock import Presence, doubted, moment_of, presence, take_stock
+
+NAMES = {"web-1"}
+NOW = 1_795_250_000_000_000
+LOGIN = Change(
+    ChangeKind.LOGIN, Moment(NOW, ""), "web-1", "sshd", user="alice", pid=os.getpid(), session="s"
+)
+
+
+def test_a_login_in_the_name_of_another_process_is_doubted() -> None:
+    assert doubted(LOGIN, NAMES, NOW).doubt is Doubt.OTHER_PROCESS  # we are no sshd
+    gone = replace(LOGIN, pid=4_194_303)
+    assert doubted(gone, NAMES, NOW).doubt is Doubt.NO_PROCESS
+
+
+def test_what_cannot_be_compared_is_not_doubted() -> None:
+    for change, now in (
+        (replace(LOGIN, host="web-2"), NOW),
+        (replace(LOGIN, pid=None), NOW),
+        (replace(LOGIN, service="login"), NOW),
+        (replace(LOGIN, kind=ChangeKind.LOGOUT), NOW),
+        (LOGIN, NOW + 60_000_000),
+    ):
+        assert doubted(change, NAMES, now).doubt is None
+
+
+def _view(**more: object) -> SessionView:
+    values: dict[str, object] = {
+        "session": "s", "host": "web-1", "service": "login", "user": "alice", "ip": None,
+        "port": None, "method": None, "key_fingerprint": None, "login_time": Moment(NOW, ""),
+        "logout_time": None, "duration": None, "reason": None, "abnormal": False,
+        "inferred": False, "state": "open", "tty": None, "pid": os.getpid(), "boot": "a" * 32,
+    }  # fmt: skip
+    return SessionView(**{**values, **more})  # type: ignore[arg-type]
+
+
+def test_presence_is_what_the_host_can_say() -> None:
+    assert presence(_view(), NAMES, "a" * 32) is Presence.THERE
+    assert presence(_view(pid=4_194_303), NAMES, "a" * 32) is Presence.GONE
+    assert presence(_view(), NAMES, "b" * 32) is Presence.OVER
+    assert presence(_view(host="web-2"), NAMES, "b" * 32) is Presence.UNKNOWN
+    assert presence(_view(pid=None), NAMES, "a" * 32) is Presence.UNKNOWN
+
+
+def test_stock_is_taken_of_persons_alone(tmp_path: Path) -> None:
+    sessions = tmp_path / "systemd" / "sessions"
+    sessions.mkdir(parents=True)
+    person = (
+        "UID=1000\nUSER=alice\nACTIVE=1\nSTATE=active\nREMOTE=1\nREMOTE_HOST=198.51.100.7\n"
+        f"SERVICE=sshd\nCLASS=user\nTTY=pts/0\nLEADER={os.getpid()}\nREALTIME={NOW}\n"
+    )
+    (sessions / "7").write_text(person)
+    (sessions / "8").write_text(person.replace("CLASS=user", "CLASS=manager"))
+    (sessions / "9").write_text(person.replace("STATE=active", "STATE=closing"))
+    engine = Engine()
+    host = Host(run=tmp_path)
+    changes = take_stock(
+        engine, NAMES, "web-1", "a" * 32, UTC, ManualClock(NOW), new=True, host=host
+    )
+    assert changes == []
+    ((_, row),) = engine.open_sessions()
+    assert (row.user, row.ip, row.tty, row.service) == ("alice", "198.51.100.7", "pts/0", "sshd")
+    assert row.inferred
+    assert row.login_time == moment_of(NOW, UTC)
