@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from usersessionmon.model import Event, Record
 
-from .matcher import Rule, RuleSet, find, make_event, unwrap
+from .dispatch import Rule
+from .matcher import RuleSet, find, make_event, unwrap
 from .template import Line, stopped_at
 
 _NO_GUESS = 4

@@ -1,21 +1,20 @@
-"""From a record to what it means: dispatch by program and first word, then anchored lines."""
+"""From a record to what it means: the candidates by its words, then anchored lines."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
 from usersessionmon.errors import UserError
-from usersessionmon.model import Captures, Event, Means, Proof, Record
+from usersessionmon.model import Captures, Event, Proof, Record
 
+from .dispatch import MEMO, Candidate, ProgramTable, Rule
 from .pack import (
     CAPTURES,
     Distro,
     Pack,
-    RuleSpec,
     ServiceKind,
     ServiceSpec,
     builtin_distros,
@@ -26,95 +25,10 @@ from .pack import (
     user_packs,
 )
 from .template import Line, compile_line
-from .words import Word
 
 MAX_TEXT = 2048
 """Characters of a message that are looked at; sshd cuts at 500, sudo at 980 (syslog_maxlen)."""
-_MEMO = 4096
 _REPEATED = re.compile(r"message repeated ([0-9]{1,9}) times: \[ ?(.*)\]", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A compiled rule."""
-
-    name: str
-    pack: str
-    file: str
-    service: str
-    means: Means
-    spec: RuleSpec
-    lines: tuple[Line, ...]
-    services: Mapping[str, ServiceSpec]
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    line: Line
-    rule: Rule
-
-
-class Choice:
-    """The candidates for messages with a certain first word, in order, and which of them are worth
-    trying by a message's second and last word.
-
-    Only words that stand in a rule tell apart, so this cannot grow by foreign text.
-    """
-
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
-        self._candidates = candidates
-        words = [candidate.line.words for candidate in candidates]
-        self._seconds = frozenset(each.second.text for each in words if each.second.literal)
-        self._lasts = frozenset(each.last.text for each in words if each.last.literal)
-        self._known: dict[tuple[str | None, str | None], tuple[Candidate, ...]] = {}
-
-    def of_words(self, second: str, last: str) -> tuple[Candidate, ...]:
-        """What may match a message with this second and last word."""
-        key = (
-            second if second in self._seconds else None,
-            last if last in self._lasts else None,
-        )
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = tuple(
-                candidate
-                for candidate in self._candidates
-                if _may_be(candidate.line.words.second, key[0])
-                and _may_be(candidate.line.words.last, key[1])
-            )
-        return known
-
-
-def _may_be(word: Word, text: str | None) -> bool:
-    """None: a text that is no rule's own."""
-    return not word.literal if text is None else word.takes(text)
-
-
-@dataclass(slots=True)
-class ProgramTable:
-    """The candidates of one program, the most literal first, found by a message's words."""
-
-    candidates: tuple[Candidate, ...]
-    choices: dict[str, Choice] = field(default_factory=dict)
-    """By first word; bounded, because that is foreign text."""
-    shared: dict[tuple[int, ...], Choice] = field(default_factory=dict)
-    """By the candidates' indexes: many first words have the same ones."""
-
-    def of_word(self, word: str) -> Choice:
-        """What may match a message with this first word, which ``choices`` then has."""
-        indexes = tuple(
-            index
-            for index, candidate in enumerate(self.candidates)
-            if candidate.line.words.first.takes(word)
-        )
-        choice = self.shared.get(indexes)
-        if choice is None:
-            choice = Choice([self.candidates[index] for index in indexes])
-            self.shared[indexes] = choice
-        if len(self.choices) >= _MEMO:
-            self.choices.clear()
-        self.choices[word] = choice
-        return choice
 
 
 class RuleSet:
@@ -152,7 +66,7 @@ class RuleSet:
         names = list(self._named.get(program, ()))
         names += [pack for prefix, pack in self._patterns if program.startswith(prefix)]
         table = self._build_table(names) if names else None
-        if len(self._exact) >= _MEMO:  # tags are foreign text as well
+        if len(self._exact) >= MEMO:  # tags are foreign text as well
             self._exact.clear()
         self._exact[program] = table
         return table
@@ -197,10 +111,11 @@ def find(table: ProgramTable, text: str) -> tuple[Candidate, Captures] | None:
     first, _, rest = text.partition(" ")
     second = rest.partition(" ")[0]
     choice = table.choices.get(first) or table.of_word(first)
-    for candidate in choice.of_words(second, text.rpartition(" ")[2]):
-        got = candidate.line.match(text)
-        if got is not None:
-            return candidate, cast(Captures, got)
+    for mark, candidate in choice.of_words(second, text.rpartition(" ")[2]):
+        if mark in text:
+            got = candidate.line.match(text)
+            if got is not None:
+                return candidate, cast(Captures, got)
     return None
 
 

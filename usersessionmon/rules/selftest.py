@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from usersessionmon.model import Moment, Record
 
-from .matcher import Rule, RuleSet, find, make_event, unwrap
+from .dispatch import Rule
+from .matcher import RuleSet, find, make_event, unwrap
 from .pack import Example
 
 _INCIDENTAL = frozenset({"pam_module", "pam_phase", "key_type"})
