@@ -12,7 +12,6 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from email.utils import parsedate_to_datetime
 
 from .base import Answer, Queued, Result
 from .http import HttpClient, Reply, Unanswered, masked
@@ -233,6 +232,8 @@ def retry_after(value: str | None, now_us: int) -> float | None:
     if text.isascii() and text.isdecimal():
         seconds = float(text[:10])
     else:
+        from email.utils import parsedate_to_datetime  # only when a server writes a date
+
         try:
             seconds = parsedate_to_datetime(text).timestamp() - now_us / 1_000_000
         except (ValueError, TypeError, IndexError, OverflowError, OSError):

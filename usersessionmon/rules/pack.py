@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -107,20 +105,16 @@ class Distro:
 
 
 GENERIC = "generic"
-
-
-def _folder() -> Traversable:
-    return resources.files(__package__) / "packs"
+_FOLDER = Path(__file__).with_name("packs")
+"""The program is installed as files; importlib.resources would cost an idle monitor a megabyte."""
 
 
 def builtin_packs() -> dict[str, Pack]:
     """Every program pack that comes with the program, by name."""
     found: dict[str, Pack] = {}
-    for item in sorted(_folder().iterdir(), key=lambda entry: entry.name):
-        if item.name.endswith(".yaml"):
-            name = item.name.removesuffix(".yaml")
-            spec = build(parse_document(item.read_bytes(), item.name), PackSpec)
-            found[name] = Pack(name, item.name, spec)
+    for path in sorted(_FOLDER.glob("*.yaml")):
+        spec = build(parse_document(path.read_bytes(), path.name), PackSpec)
+        found[path.stem] = Pack(path.stem, path.name, spec)
     return found
 
 
@@ -141,13 +135,9 @@ def user_packs(folder: Path) -> dict[str, Pack]:
 
 def builtin_distros() -> dict[str, DistroSpec]:
     """Every distro pack, by name."""
-    folder = _folder() / "distros"
     return {
-        item.name.removesuffix(".yaml"): build(
-            parse_document(item.read_bytes(), item.name), DistroSpec
-        )
-        for item in sorted(folder.iterdir(), key=lambda entry: entry.name)
-        if item.name.endswith(".yaml")
+        path.stem: build(parse_document(path.read_bytes(), path.name), DistroSpec)
+        for path in sorted((_FOLDER / "distros").glob("*.yaml"))
     }
 
 
