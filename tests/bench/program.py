@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -17,7 +18,7 @@ STOP_SECONDS = 10.0
 
 
 class Usage(NamedTuple):
-    """What a process and all its threads used since they began."""
+    """What a process and its threads used since they began."""
 
     at: float
     cpu: float
@@ -44,8 +45,9 @@ class Program:
         folder = Path("/proc") / str(self._process.pid)
         cpu_ns = wakeups = 0
         for task in (folder / "task").iterdir():
-            cpu_ns += int((task / "schedstat").read_text().split()[0])
-            wakeups += _status(task, "voluntary_ctxt_switches")
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended just now
+                cpu_ns += int((task / "schedstat").read_text().split()[0])
+                wakeups += _status(task, "voluntary_ctxt_switches")
         return Usage(time.monotonic(), cpu_ns / 1e9, wakeups, _status(folder, "VmRSS") / 1024)
 
 
