@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 ENTRY = {"__init__": set[str](), "__main__": {"cli"}}
 THIRD_PARTY = {
-    "rich": {"cli/output.py", "cli/scan.py"},
+    "rich": {"cli/output.py"},
     "requests": {"notify/http.py"},
     "urllib3": {"notify/http.py"},
     "systemd": {"sources/journal.py"},

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -151,3 +152,32 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, keep: Sequen
     for row in rows:
         grid.add_row(*(Text(value) for value in row))
     console.print(grid)
+
+
+@contextmanager
+def progress_of(path: str) -> Iterator[Callable[[int, int | None], None] | None]:
+    """A progress bar on standard error, when a person waits and the output goes elsewhere.
+
+    Gives a function of (bytes done, bytes in all if known), or None when nobody looks.
+    """
+    if path == "-" or not sys.stderr.isatty() or sys.stdout.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(cell(path), total=None)
+
+        def progress(done: int, total: int | None) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield progress

@@ -10,21 +10,28 @@ import argparse
 import sys
 import zoneinfo
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import tzinfo
-from typing import Any
 
 from usersessionmon.clock import SystemClock
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.host import facts
 from usersessionmon.model import Change, ChangeKind, SessionView
 from usersessionmon.pipeline import Pipeline
-from usersessionmon.rules.matcher import load_rules
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.archive import ReadOptions, read_path
-from usersessionmon.wiring import OTHER_FACILITIES
+from usersessionmon.wiring import OTHER_FACILITIES, rules_of
 
-from .output import cell, clock_text, complain, event_object, json_line, session_object, span_text
+from .common import settings_if_any
+from .output import (
+    cell,
+    clock_text,
+    complain,
+    event_object,
+    json_line,
+    progress_of,
+    session_object,
+    span_text,
+)
 
 EXAMPLE = "user-session-monitor scan --sessions /var/log/auth.log.1 /var/log/auth.log"
 
@@ -45,12 +52,12 @@ def main(options: argparse.Namespace) -> int:
     zone = _zone(options.timezone)
     if options.year is not None and not 1970 <= options.year <= 9998:
         raise UserError(f"--year {options.year}: must be a year from 1970 to 9998")
-    pipeline = Pipeline(load_rules(os_ids=()), Engine())
+    pipeline = Pipeline(rules_of(settings_if_any(options), ()), Engine())
     printer = _Printer(as_json=options.json, sessions=options.sessions, zone=zone)
     status = 0
     for path in options.paths:
         try:
-            with _progress(path) as progress:
+            with progress_of(path) as progress:
                 read = ReadOptions(
                     wanted=pipeline.rules.wanted,
                     zone=zone,
@@ -101,8 +108,8 @@ class _Printer:
             self._write("".join([_event_text(change, self._zone) + "\n" for change in changes]))
 
     def sessions(self, engine: Engine) -> None:
-        for view in engine.drain().sessions:
-            if self._sessions and view.state == "closed":
+        for view in engine.skim():
+            if self._sessions:
                 self._session(view)
 
     def open_sessions(self, engine: Engine) -> None:
@@ -160,29 +167,3 @@ def _session_text(view: SessionView, zone: tzinfo) -> str:
         cell(view.host),
     ]
     return " ".join(words)
-
-
-@contextmanager
-def _progress(path: str) -> Iterator[Any]:
-    """A progress bar on standard error when a person waits and the output goes elsewhere."""
-    if path == "-" or not sys.stderr.isatty() or sys.stdout.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(cell(path), total=None)
-
-        def progress(done: int, total: int | None) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield progress
