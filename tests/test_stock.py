@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
@@ -22,16 +21,16 @@ LOGIN = Change(
 
 def test_a_login_in_the_name_of_another_process_is_doubted() -> None:
     assert doubted(LOGIN, NAMES, NOW).doubt is Doubt.OTHER_PROCESS  # we are no sshd
-    gone = replace(LOGIN, pid=4_194_303)
+    gone = LOGIN._replace(pid=4_194_303)
     assert doubted(gone, NAMES, NOW).doubt is Doubt.NO_PROCESS
 
 
 def test_what_cannot_be_compared_is_not_doubted() -> None:
     for change, now in (
-        (replace(LOGIN, host="web-2"), NOW),
-        (replace(LOGIN, pid=None), NOW),
-        (replace(LOGIN, service="login"), NOW),
-        (replace(LOGIN, kind=ChangeKind.LOGOUT), NOW),
+        (LOGIN._replace(host="web-2"), NOW),
+        (LOGIN._replace(pid=None), NOW),
+        (LOGIN._replace(service="login"), NOW),
+        (LOGIN._replace(kind=ChangeKind.LOGOUT), NOW),
         (LOGIN, NOW + 60_000_000),
     ):
         assert doubted(change, NAMES, now).doubt is None

@@ -53,7 +53,13 @@ class Record(NamedTuple):
     MESSAGE_ID, SHUTDOWN, CLASS, TYPE).  Only as believable as ``trusted`` makes them."""
 
 
-class Means(StrEnum):
+class Term(StrEnum):
+    """A vocabulary whose words are looked up often: hashed as the text that they are."""
+
+    __hash__ = str.__hash__  # Enum's own is a Python function; this one is C
+
+
+class Means(Term):
     """What a log line says.  A rule names one of these."""
 
     ACCEPTED = "accepted"  # a remote login was let in (sshd, dropbear, ftp daemons)
@@ -122,7 +128,7 @@ class Captures(TypedDict, total=False):
     shutdown: str
 
 
-class Proof(StrEnum):
+class Proof(Term):
     """How far an event may be believed."""
 
     TEXT = "text"  # a text log: whoever may call syslog(3) may have written it
@@ -144,7 +150,7 @@ class Event(NamedTuple):
     """How many such lines this one stands for (``message repeated N times: [ … ]``)."""
 
 
-class ChangeKind(StrEnum):
+class ChangeKind(Term):
     """The contract's events."""
 
     LOGIN = "login"
@@ -153,7 +159,7 @@ class ChangeKind(StrEnum):
     ELEVATION = "elevation"
 
 
-class Reason(StrEnum):
+class Reason(Term):
     """How a session ended (the contract's ``reason``)."""
 
     USER = "user"
@@ -172,8 +178,7 @@ class Doubt(StrEnum):
     OTHER_PROCESS = "other_process"  # it is there, and is no sshd
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """Something that happened to a person: one of the contract's events.
 
     ``duration`` is in seconds.  Fields that an event does not have stay at their defaults and are
@@ -192,7 +197,8 @@ class Change:
     key_fingerprint: str | None = None
     session: str | None = None
     valid_user: bool | None = None
-    count: int = 1
+    times: int = 1
+    """The contract's ``count``: how many attempts this stands for."""
     reason: Reason | None = None
     abnormal: bool = False
     duration: float | None = None

@@ -15,7 +15,8 @@ from usersessionmon.sessions.engine import Engine
 
 MAX_PROGRAMS = 256
 """Programs that are counted apart; their names are foreign text."""
-_LOSS = Means.LOSS  # looked up once: this is asked of every line
+_LOSS = Means.LOSS
+_NOTHING = Means.NOTHING  # looked up once: this is asked of every line
 
 
 class Pipeline:
@@ -56,7 +57,9 @@ class Pipeline:
         program = record.program
         counts[program if program in counts or len(counts) < MAX_PROGRAMS else "…"] += 1
         if event is None:
-            return self.engine.not_understood(record)
+            return self.engine.pass_by(record)
+        if event.means is _NOTHING:
+            return self.engine.pass_by(record)
         if record.trusted is not None:  # a text log proves nothing, and is believed
             believed = judge(event, self.verdicts)
             if believed is None:

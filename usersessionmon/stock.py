@@ -7,7 +7,6 @@ is suppressed by it.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
@@ -72,9 +71,9 @@ def doubted(
     live = host or Host()
     alive = live.process_alive(change.pid)
     if alive is False:
-        return replace(change, doubt=Doubt.NO_PROCESS)
+        return change._replace(doubt=Doubt.NO_PROCESS)
     if alive and live.process_is(change.pid, _SSHD) is False:
-        return replace(change, doubt=Doubt.OTHER_PROCESS)
+        return change._replace(doubt=Doubt.OTHER_PROCESS)
     return change
 
 

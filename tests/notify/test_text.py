@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 
 import pytest
@@ -48,8 +47,8 @@ def test_logout_line_for_line() -> None:
 
 
 def test_further_lines_follow() -> None:
-    change = replace(
-        login(), method="publickey", key_fingerprint="SHA256:abc", tty="pts/0", service="cockpit"
+    change = login()._replace(
+        method="publickey", key_fingerprint="SHA256:abc", tty="pts/0", service="cockpit"
     )
     assert told(notice(change))[6:] == [
         "登录方式：publickey",
@@ -57,7 +56,7 @@ def test_further_lines_follow() -> None:
         "服务：cockpit",
         "终端：pts/0",
     ]
-    ended = replace(logout(), inferred=True, login_time=moment(), reason=Reason.REBOOT)
+    ended = logout()._replace(inferred=True, login_time=moment(), reason=Reason.REBOOT)
     assert told(notice(ended))[6:] == [
         "会话时长：1小时2分3秒",
         "登录时间：2026-11-21 08:15:30",
@@ -80,7 +79,7 @@ def test_an_empty_name_is_readable() -> None:
 
 def test_another_host_has_no_address_of_this_one() -> None:
     made = notice_of(
-        replace(login(), host="far"),
+        login()._replace(host="far"),
         server_name="shown-name",
         server_ip="192.0.2.10",
         local_hosts={"web-1", "web-1.example"},
@@ -100,7 +99,7 @@ def test_times_are_in_the_zone_and_no_calendar_is_too_small() -> None:
     east = timezone(timedelta(hours=8))
     made = notice_of(login(), server_name="w", server_ip=None, local_hosts=(), zone=east)
     assert "登录时间：2026-11-21 16:15:30" in told(made)
-    odd = replace(login(), time=Moment(10**20, "9999-12-31T23:59:59Z"))
+    odd = login()._replace(time=Moment(10**20, "9999-12-31T23:59:59Z"))
     assert "登录时间：9999-12-31T23:59:59Z" in told(notice(odd))
 
 
@@ -113,7 +112,7 @@ def test_failure_and_elevation() -> None:
         user="root toor",
         ip="203.0.113.9",
         valid_user=False,
-        count=3,
+        times=3,
     )
     assert told(notice(failed))[0] == "登录失败通知"
     assert told(notice(failed))[5:] == [
@@ -147,7 +146,7 @@ def test_severity() -> None:
     [(0, "0秒"), (59.9, "59秒"), (60, "1分"), (3600, "1小时"), (90061, "25小时1分1秒")],
 )
 def test_spans(seconds: float, shown: str) -> None:
-    assert f"会话时长：{shown}" in told(notice(replace(logout(), duration=seconds)))
+    assert f"会话时长：{shown}" in told(notice(logout()._replace(duration=seconds)))
 
 
 def test_late_and_again_are_marked_after_everything_else() -> None:
@@ -178,10 +177,10 @@ def test_a_digest_is_its_own_title_and_a_line_an_event_oldest_first() -> None:
 def test_english_has_no_chinese_but_the_keyword() -> None:
     changes = [
         login(""),
-        replace(logout(abnormal=True), inferred=True, login_time=moment()),
-        Change(ChangeKind.LOGIN_FAILED, moment(), None, "sshd", count=2, valid_user=False),
+        logout(abnormal=True)._replace(inferred=True, login_time=moment()),
+        Change(ChangeKind.LOGIN_FAILED, moment(), None, "sshd", times=2, valid_user=False),
         Change(ChangeKind.ELEVATION, moment(), None, "su", target_user=""),
-        *(replace(logout(), reason=reason, client_host="c") for reason in Reason),
+        *(logout()._replace(reason=reason, client_host="c") for reason in Reason),
     ]
     notices = [notice(change, "en") for change in changes]
     notices.append(
@@ -206,7 +205,7 @@ def test_only_logins_and_logouts_bear_their_titles() -> None:
 
 @given(st.text(max_size=200), st.text(max_size=200), st.text(max_size=200))
 def test_no_value_can_add_a_line_or_ring_the_group(user: str, host: str, method: str) -> None:
-    change = replace(login(user), host=host, method=method, client_host=user, key_fingerprint=user)
+    change = login(user)._replace(host=host, method=method, client_host=user, key_fingerprint=user)
     made = notice(change)
     shown = told(made)
     assert len(shown) == 1 + len(made.pairs)

@@ -16,13 +16,6 @@ from typing import Any
 from usersessionmon.model import Change, ChangeKind, Moment, SessionView
 from usersessionmon.notify.sanitize import harmless
 
-_COMMON = ("event", "time", "host", "service", "user", "ip", "port")
-_FIELDS: Mapping[ChangeKind, tuple[str, ...]] = {
-    ChangeKind.LOGIN: ("client_host", "method", "key_fingerprint", "session"),
-    ChangeKind.LOGOUT: ("session", "reason", "abnormal", "duration", "inferred"),
-    ChangeKind.LOGIN_FAILED: ("client_host", "method", "valid_user", "count"),
-    ChangeKind.ELEVATION: ("target_user", "command"),
-}
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": "))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,9 +31,26 @@ def event_object(change: Change) -> dict[str, Any]:
         "ip": change.ip,
         "port": change.port,
     }
-    for name in _FIELDS[change.kind]:
-        value = getattr(change, name)
-        data[name] = number(value) if name == "duration" else value
+    match change.kind:
+        case ChangeKind.LOGIN:
+            data["client_host"] = change.client_host
+            data["method"] = change.method
+            data["key_fingerprint"] = change.key_fingerprint
+            data["session"] = change.session
+        case ChangeKind.LOGOUT:
+            data["session"] = change.session
+            data["reason"] = change.reason
+            data["abnormal"] = change.abnormal
+            data["duration"] = number(change.duration)
+            data["inferred"] = change.inferred
+        case ChangeKind.LOGIN_FAILED:
+            data["client_host"] = change.client_host
+            data["method"] = change.method
+            data["valid_user"] = change.valid_user
+            data["count"] = change.times
+        case ChangeKind.ELEVATION:
+            data["target_user"] = change.target_user
+            data["command"] = change.command
     return data
 
 

@@ -149,7 +149,7 @@ def _details(change: Change) -> Iterator[tuple[str, str | None]]:
             yield "duration", span_text(change.duration)
             yield "session", change.session
         case ChangeKind.LOGIN_FAILED:
-            yield "count", None if change.count == 1 else str(change.count)
+            yield "count", None if change.times == 1 else str(change.times)
         case ChangeKind.ELEVATION:
             yield "to", change.target_user
             yield "command", change.command

@@ -136,7 +136,7 @@ def _logout(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
 
 
 def _failed(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
-    yield "失败次数", str(change.count)
+    yield "失败次数", str(change.times)
     yield "账户", say("不存在") if change.valid_user is False else None
     yield from _login(say, change)
 
@@ -171,8 +171,8 @@ def _digest_line(say: Speaker, change: Change, host: str | None) -> str:
             words.append(say(_REASONS[change.reason]))
         if change.duration is not None:
             words.append(say.span(change.duration))
-    elif change.kind is ChangeKind.LOGIN_FAILED and change.count != 1:
-        words.append(f"×{change.count}")
+    elif change.kind is ChangeKind.LOGIN_FAILED and change.times != 1:
+        words.append(f"×{change.times}")
     elif change.kind is ChangeKind.ELEVATION and change.target_user is not None:
         words.append(f"→ {_word(say.user(change.target_user))}")
     return " ".join(words)

@@ -36,14 +36,14 @@ def seen(world: World, record: Record) -> None:
         return  # the present one, or a straggler of one before
     host.boots = [*host.boots[-_BOOTS + 1 :], record.boot]
     world.touch_host(host)
-    end_before(world, host, record.boot, None, Moment(host.last_us, host.last_text))
+    end_before(world, host, record.boot, None, host.last)
 
 
 def boot(world: World, event: Event) -> None:
     """A text log says that the host has come up."""
     if event.record.boot is None:
         host = world.host(event.record.host)
-        end_before(world, host, None, event.record.time, _previous(host))
+        end_before(world, host, None, event.record.time, host.previous)
 
 
 def boot_hint(world: World, event: Event) -> None:
@@ -66,15 +66,10 @@ def _started_anew(world: World, event: Event, host: HostState, other_us: int) ->
     if record.boot is not None:
         return  # the boot id tells
     if abs(record.time.us - other_us) > HINTS:
-        host.before_us, host.before_text = _previous(host)
+        host.before = host.previous
         return
-    before = Moment(host.before_us, host.before_text)
-    end_before(world, host, None, Moment(min(other_us, record.time.us), ""), before)
-
-
-def _previous(host: HostState) -> Moment:
-    """The time of the line before the one in hand: the last sign of the boot before."""
-    return Moment(host.previous_us, host.previous_text)
+    began = Moment(min(other_us, record.time.us), "")
+    end_before(world, host, None, began, host.before)
 
 
 def end_before(

@@ -30,6 +30,10 @@ HANDLERS: Mapping[Means, Handler] = {
 }
 
 
+_REPEATABLE = frozenset({Means.FAILED, Means.REPEATED})
+"""A following ``last message repeated`` is about these."""
+
+
 class Delta(NamedTuple):
     """What must be saved since the last time."""
 
@@ -64,19 +68,17 @@ class Engine:
 
     def feed(self, event: Event) -> list[Change]:
         """What one event leads to, what had to wait for this moment included."""
-        world = self._world
-        self._advance(event.record)
+        host = self._advance(event.record)
         handler = HANDLERS.get(event.means)
         if handler is not None:
-            handler(world, event)
-        if event.means not in {Means.FAILED, Means.REPEATED}:
-            world.host(event.record.host).last_failure = None
+            handler(self._world, event)
+        if event.means not in _REPEATABLE:
+            host.last_failure = None
         return self._take()
 
-    def not_understood(self, record: Record) -> list[Change]:
-        """A line of a program that matters, and no rule knows it: time goes on all the same."""
-        self._advance(record)
-        self._world.host(record.host).last_failure = None
+    def pass_by(self, record: Record) -> list[Change]:
+        """A line that means nothing, or that no rule knows: time goes on all the same."""
+        self._advance(record).last_failure = None
         return self._take()
 
     def tick(self, now_us: int) -> list[Change]:
@@ -98,17 +100,20 @@ class Engine:
                 endings.conclude(world, connection)
         return self._take()
 
-    def _advance(self, record: Record) -> None:
+    def _advance(self, record: Record) -> HostState:
         world = self._world
         host = world.host(record.host)
         now = record.time.us
-        if now < host.last_us - STEP_BACK:
-            world.shift(record.host, now - host.last_us)
-        self._expire(record.host, now)
-        boots.seen(world, record)
-        host.previous_us, host.previous_text = host.last_us, host.last_text
-        host.last_us, host.last_text = record.time
+        if now < host.last.us - STEP_BACK:
+            world.shift(record.host, now - host.last.us)
+        if world.is_due(record.host, now):
+            self._expire(record.host, now)
+        if record.boot is not None:
+            boots.seen(world, record)
+        host.previous = host.last
+        host.last = record.time
         world.touch_host(host)
+        return host
 
     def _expire(self, host: str | None, now_us: int) -> None:
         world = self._world
@@ -121,7 +126,9 @@ class Engine:
                 world.forget(connection)
 
     def _take(self) -> list[Change]:
-        out, self._world.out = self._world.out, []
+        out = self._world.out
+        if out:
+            self._world.out = []
         return out
 
     # --- the live host ----------------------------------------------------------------------------

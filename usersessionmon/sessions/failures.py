@@ -295,7 +295,7 @@ def tell(
             port=port,
             method=attempt.method,
             valid_user=valid_user,
-            count=attempt.times,
+            times=attempt.times,
         )
     )
 
@@ -310,7 +310,7 @@ def elevation_failed(world: World, event: Event) -> None:
             host=record.host,
             service=event.service,
             user=got.get("user"),
-            count=got.get("count", 1) * event.repeat,
+            times=got.get("count", 1) * event.repeat,
             target_user=got.get("target_user"),
             tty=got.get("tty"),
         )

@@ -9,16 +9,16 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, NamedTuple
 
-from usersessionmon.model import Moment, Reason, SessionView
+from usersessionmon.model import Moment, Reason, SessionView, Term
 
+NEVER = Moment(0, "")
 MAX_ATTEMPTS = 32
 """Failed attempts of one connection that are kept apart; sshd's MaxAuthTries is 6 by default."""
 
 
-class Phase(StrEnum):
+class Phase(Term):
     HALF = "half"  # a connection; nobody is logged in
     OPEN = "open"  # somebody is on
     ENDING = "ending"  # it is over; the line that says why may still come
@@ -110,17 +110,15 @@ class HostState:
     name: str | None
     boots: list[str] = field(default_factory=list)
     """The boot ids seen last, the present one at the end; a few only."""
-    last_us: int = 0
-    last_text: str = ""
+    last: Moment = NEVER
+    """The last line's time, and that of the line before it: the last sign of a boot before."""
+    previous: Moment = NEVER
     shutdown: str = ""
     shutdown_us: int = 0
     logger_stopped_us: int = 0
-    previous_us: int = 0
-    previous_text: str = ""
     hint_us: int = 0
     listening_us: int = 0
-    before_us: int = 0
-    before_text: str = ""
+    before: Moment = NEVER
     """The last line before the first of the two daemons that start at a boot."""
     floating: list[tuple[int, int | None, str]] = field(default_factory=list)
     """(us, pid, reason) of ends that name no connection; kept for seconds."""
@@ -162,6 +160,8 @@ def load_host(text: str) -> HostState:
     data = json.loads(text)
     for name in ("floating", "waiting_logind", "elevations"):
         data[name] = [tuple(item) for item in data.get(name, [])]
+    for name in ("last", "previous", "before"):
+        data[name] = Moment(*data.get(name, NEVER))
     return HostState(**data)
 
 

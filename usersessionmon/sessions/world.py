@@ -227,6 +227,11 @@ class World:
         """The hosts on which something waits for its deadline."""
         return [host for host, heap in self._deadlines.items() if heap]
 
+    def is_due(self, host: str | None, now_us: int) -> bool:
+        """Whether ``due`` may have anything to give."""
+        heap = self._deadlines.get(host)
+        return heap is not None and bool(heap) and heap[0][0] <= now_us
+
     def next_deadline(self) -> int | None:
         """The earliest deadline of all hosts."""
         return min((heap[0][0] for heap in self._deadlines.values() if heap), default=None)
