@@ -71,7 +71,7 @@ def show(views: Sequence[SessionView], zone: tzinfo) -> None:
         return
     rows = [_row(view, zone) for view in views]
     columns = ("user", "address", "login", "logout", "duration", "reason", "service", "host", "")
-    table(columns, rows, keep=("user", "address", "login", "logout"))
+    table(columns, rows, drop=("host", "service", "duration", "", "reason"))
 
 
 def _row(view: SessionView, zone: tzinfo) -> list[str]:

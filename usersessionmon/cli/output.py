@@ -17,6 +17,8 @@ from usersessionmon.model import Change, ChangeKind, Moment, SessionView
 from usersessionmon.notify.sanitize import harmless
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": "))
+_GAP = 3
+"""Blanks between two columns."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -138,29 +140,35 @@ def cell(text: str | int | None, limit: int = 100) -> str:
     return "-" if text is None or text == "" else harmless(str(text), limit)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, keep: Sequence[str]) -> None:
-    """A table that fits the terminal's width; the columns in ``keep`` are never cut.
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, drop: Sequence[str]) -> None:
+    """A table that fits the terminal: columns of ``drop`` are left out, in that order, until it
+    does; what is still too wide is cut.  A column with nothing in it is left out everywhere.
 
     Not a terminal: no colours, and as wide as it needs to be.
     """
     from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, color_system=None, width=10_000)
-    grid = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=False)
-    for column in columns:
-        grid.add_column(
-            Text(column),
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=8 if column in keep else 4,
-        )
+    widths = {
+        index: max(cell_len(name), *(cell_len(row[index]) for row in rows))
+        for index, name in enumerate(columns)
+        if any(row[index] not in {"-", ""} for row in rows) or name not in {"", *drop}
+    }
+    for name in drop:
+        if sum(widths.values()) + _GAP * (len(widths) - 1) <= console.width:
+            break
+        widths.pop(columns.index(name), None)
+    grid = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for index in widths:
+        grid.add_column(Text(columns[index]), no_wrap=True, overflow="ellipsis")
     for row in rows:
-        grid.add_row(*(Text(value) for value in row))
+        grid.add_row(*(Text(row[index]) for index in widths))
     console.print(grid)
 
 

@@ -93,7 +93,7 @@ def _list(rules: RuleSet, *, as_json: bool) -> int:
     rows = [
         [rule.name, rule.means, str(len(rule.lines)), rule.lines[0].source] for rule in rules.rules
     ]
-    table(("rule", "means", "lines", "first line"), rows, keep=("rule", "means"))
+    table(("rule", "means", "lines", "first line"), rows, drop=("lines",))
     return 0
 
 

@@ -67,7 +67,7 @@ def show(there: Sequence[tuple[SessionView, Presence | None]], zone: tzinfo, now
         for view, how in there
     ]
     columns = ("user", "address", "since", "for", "service", "method", "tty", "host", "")
-    table(columns, rows, keep=("user", "address", "since"))
+    table(columns, rows, drop=("method", "tty", "host", "service", "for"))
 
 
 def _since(view: SessionView, now_us: int) -> float | None:
