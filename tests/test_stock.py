@@ -9,8 +9,8 @@ from pathlib import Path
 from usersessionmon.clock import ManualClock
 from usersessionmon.host.alive import Host
 from usersessionmon.model import Change, ChangeKind, Doubt, Moment, SessionView
-from usersessionmon.sessions.engine import Engine
-from usersessionmon.stock import Presence, doubted, moment_of, presence, take_stock
+from usersessionmon.sessions.engine import Engine, Found
+from usersessionmon.stock import Presence, RollCall, doubted, moment_of, presence, take_stock
 
 NAMES = {"web-1"}
 NOW = 1_795_250_000_000_000
@@ -74,3 +74,28 @@ def test_stock_is_taken_of_persons_alone(tmp_path: Path) -> None:
     assert (row.user, row.ip, row.tty, row.service) == ("alice", "198.51.100.7", "pts/0", "sshd")
     assert row.inferred
     assert row.login_time == moment_of(NOW, UTC)
+
+
+def test_the_roll_is_called_twice_before_anybody_is_missing(tmp_path: Path) -> None:
+    """A session whose process was there ends when it is gone; one that never was stays."""
+    proc = tmp_path / "proc"
+    for pid in ("1", "10"):
+        (proc / pid).mkdir(parents=True)
+        (proc / pid / "stat").write_text(f"{pid} (login) S 1 1 1 0 -1 " + "0 " * 40)
+    host = Host(proc=proc, run=tmp_path)
+    clock = ManualClock(NOW)
+    engine = Engine()
+    for pid, name in ((10, "alice"), (11, "bob")):
+        since = moment_of(NOW, UTC)
+        engine.adopt("web-1", None, Found(name, "login", pid, since, None, None, None, name, None))
+    roll = RollCall(NAMES, None, UTC, clock, host)
+    assert roll.call(engine) == []
+    (proc / "10" / "stat").unlink()
+    (proc / "10").rmdir()
+    assert roll.call(engine) == []  # not yet time
+    clock.advance(30)
+    assert roll.call(engine) == []  # missing once: its last line may be on its way
+    clock.advance(30)
+    (change,) = roll.call(engine)
+    assert (change.kind, change.user, change.inferred) == (ChangeKind.LOGOUT, "alice", True)
+    assert [view.user for _, view in engine.open_sessions()] == ["bob"]

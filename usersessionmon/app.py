@@ -13,6 +13,7 @@ from types import FrameType
 
 from usersessionmon import __version__
 from usersessionmon.clock import Clock, Waker
+from usersessionmon.errors import TroubleError
 from usersessionmon.model import Change, ChangeKind, Moment, Notice
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.pipeline import Pipeline
@@ -30,6 +31,8 @@ IDLE_SAVE_US = 5_000_000
 STOP_SECONDS = 4.0
 """What delivery may take to end; the whole end stays under 5 s."""
 DRAIN_SECONDS = 3.0
+CHECK_SECONDS = 5.0
+"""How often it is checked that the state is still where it was opened."""
 
 
 @dataclass(slots=True)
@@ -66,6 +69,8 @@ class Monitor:
     notifier: Notifier
     stock: Callable[[Engine], Iterable[Change]]
     """Looks at the live host; called once, when the log's end is reached first."""
+    call: Callable[[Engine], list[Change]] = lambda _engine: []
+    """Asks the host for the open sessions, now and then; called when the log has no more."""
     look: Callable[[Change], Change] = lambda change: change
     """Compares a change of a log that proves nothing with the live host, and marks it."""
     once: bool = False
@@ -80,6 +85,8 @@ class Monitor:
     _doubted: int = 0
     _last_line: Moment | None = None
     _watchdog_at: float = 0.0
+    _check_at: float = 0.0
+    _identity: tuple[int, int] | None = None
 
     def run(self) -> None:
         """Follow the log until ``stop``; with ``once`` until its end.
@@ -120,6 +127,7 @@ class Monitor:
     def _loop(self) -> None:
         ready = False
         while not self._stopping:
+            self._check_state()
             at_end = self.turn()
             self._alive()
             if not at_end:
@@ -149,9 +157,8 @@ class Monitor:
             if not self._stocked:
                 self._stocked = True
                 changes += self.stock(self.pipeline.engine)
-            changes += self.pipeline.engine.tick(self.clock.now_us())
-        elif batch.records:
-            changes += self.pipeline.engine.tick(batch.records[-1].time.us)
+            changes += self.call(self.pipeline.engine)
+            changes += self.pipeline.engine.tick(self.clock.monotonic())
         now = self.clock.now_us()
         if changes or batch.records or self.pipeline.engine.has_news():
             self._save(changes, now)
@@ -161,14 +168,33 @@ class Monitor:
 
     def _wait_seconds(self) -> float:
         wait = self.source.patience()
-        due_us = self.pipeline.engine.next_deadline()
-        if due_us is not None:
-            wait = min(wait, max(0.0, (due_us - self.clock.now_us()) / 1_000_000))
+        due = self.pipeline.engine.patience(self.clock.monotonic())
+        if due is not None:
+            wait = min(wait, due)
         if self._watchdog_seconds is not None:
             wait = min(wait, self._watchdog_seconds)
         return wait
 
     # --- saving -----------------------------------------------------------------------------------
+
+    def _check_state(self) -> None:
+        """Raise TroubleError when the state's file is not the one that is open any more."""
+        now = self.clock.monotonic()
+        if now < self._check_at:
+            return
+        self._check_at = now + CHECK_SECONDS
+        try:
+            found = self.file.stat()
+            identity = (found.st_dev, found.st_ino)
+        except OSError:
+            identity = None
+        if self._identity is None:
+            self._identity = identity
+        if identity is None or identity != self._identity:
+            raise TroubleError(
+                f"{self.file}: was removed or replaced while the monitor was running; start it "
+                "again (what was not told yet is read from the log again where it still is)"
+            )
 
     def _save(self, changes: Sequence[Change], now_us: int) -> None:
         """Everything that follows from what was read, and how far, in one transaction."""
@@ -197,6 +223,7 @@ class Monitor:
         self.facts["lines"] = str(self._lines)
         self.facts["forged"] = str(self.pipeline.forged)
         self.facts["doubted"] = str(self._doubted)
+        self.facts["faults"] = str(self.pipeline.faults)
         self.facts["losses"] = str(self.pipeline.losses)
         if self._last_line is not None:
             self.facts["last_line"] = self._last_line.text

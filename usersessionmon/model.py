@@ -91,6 +91,7 @@ class Means(Term):
     BOOT_HINT = "boot_hint"  # looks like a boot, and may be the restart of one daemon
     LISTENING = "listening"  # sshd (re)started
     LOGGER_STOPPED = "logger_stopped"  # journald was stopped in order: at a shutdown, or restarted
+    LISTENER_STOPPED = "listener_stopped"  # sshd's listener ends; sessions live on
     LOSS = "loss"  # the logger says that lines are missing
     REPEATED = "repeated"  # "last message repeated N times"
     NOTHING = "nothing"  # understood, and of no consequence

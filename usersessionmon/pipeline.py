@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -15,6 +16,7 @@ from usersessionmon.sessions.engine import Engine
 
 MAX_PROGRAMS = 256
 """Programs that are counted apart; their names are foreign text."""
+LOG = logging.getLogger("usersessionmon")
 _LOSS = Means.LOSS
 _NOTHING = Means.NOTHING  # looked up once: this is asked of every line
 
@@ -38,14 +40,21 @@ class Pipeline:
         self.lost = 0
         """Lines that the logger itself says it dropped (0 where it gives no number)."""
         self.losses = 0
+        self.faults = 0
+        """Lines on which the program itself failed; 0, or report it."""
 
     def process(self, records: Iterable[Record]) -> list[Change]:
         """What the records lead to, in order."""
         changes: list[Change] = []
         one = self.one
         for record in records:
-            if found := one(record):
-                changes += found
+            try:
+                if found := one(record):
+                    changes += found
+            except Exception:  # a fault of ours: one line lost is better than all
+                self.faults += 1
+                LOG.exception("a line of %s could not be dealt with", record.program[:50])
+                changes += self.engine.rescue()
         return changes
 
     def one(self, record: Record) -> list[Change]:

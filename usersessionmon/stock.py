@@ -49,6 +49,8 @@ def presence(
     return Presence.THERE if there else Presence.GONE
 
 
+CALL_SECONDS = 20.0
+"""How often the open sessions are looked for."""
 FRESH_US = 2_000_000
 """A login that is read this soon after it was logged can be compared with its process."""
 
@@ -81,6 +83,50 @@ def moment_of(us: int, zone: tzinfo) -> Moment:
     """A moment in the host's zone, for times that no log line gave."""
     time = (_EPOCH + timedelta(microseconds=us)).astimezone(zone)
     return Moment(us, time.isoformat(timespec="microseconds" if us % 1_000_000 else "seconds"))
+
+
+class RollCall:
+    """The open sessions of this host, asked for again and again.
+
+    A session whose process was there and is missing twice in a row has ended unseen: the log was
+    cut, the logger dropped its line, or sshd runs without PAM.  Others are never touched.
+    """
+
+    def __init__(
+        self,
+        names: Collection[str],
+        boot: str | None,
+        zone: tzinfo,
+        clock: Clock,
+        host: Host | None = None,
+    ) -> None:
+        self._names = names
+        self._boot = boot
+        self._zone = zone
+        self._clock = clock
+        self._host = host or Host()
+        self._next = 0.0
+        self._missing: set[str] = set()
+
+    def call(self, engine: Engine) -> list[Change]:
+        """Look, if it is time to; what ended unseen is told."""
+        now = self._clock.monotonic()
+        if now < self._next:
+            return []
+        self._next = now + CALL_SECONDS
+        missing: set[str] = set()
+        for key, view in list(engine.open_sessions()):
+            how = presence(view, self._names, self._boot, self._host)
+            if how is Presence.THERE:
+                engine.confirm(key)
+            elif how is Presence.GONE:
+                missing.add(key)
+        time = moment_of(self._clock.now_us(), self._zone)
+        changes = [
+            change for key in sorted(missing & self._missing) for change in engine.gone(key, time)
+        ]
+        self._missing = missing
+        return changes
 
 
 def take_stock(

@@ -34,7 +34,7 @@ from usersessionmon.sources.auto import Choice, choose
 from usersessionmon.sources.base import Source
 from usersessionmon.sources.journal import JournalSource
 from usersessionmon.sources.tail import TailSource
-from usersessionmon.stock import doubted, take_stock
+from usersessionmon.stock import RollCall, doubted, take_stock
 from usersessionmon.store import db, state
 from usersessionmon.store.outbox import SqliteOutbox
 from usersessionmon.store.place import locked, make_dir, open_state, state_dir
@@ -247,7 +247,8 @@ def monitor(
                 clock=clock,
                 waker=waker,
                 notifier=Notifier(),
-                stock=stock_of(here, clock, new=position is None and not from_start),
+                stock=stock_of(here, clock, choice, new=position is None and not from_start),
+                call=RollCall(here.names, here.boot, here.zone, clock).call,
                 look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
                 once=once,
                 told=(f"{choice.path}: is not there; waiting for it",),
@@ -260,13 +261,28 @@ def monitor(
             connection.close()
 
 
-def stock_of(here: Here, clock: Clock, *, new: bool) -> Callable[[Engine], Iterable[Change]]:
+def stock_of(
+    here: Here, clock: Clock, choice: Choice, *, new: bool
+) -> Callable[[Engine], Iterable[Change]]:
     """The look at the live host that ``Monitor.stock`` asks for."""
 
     def look(engine: Engine) -> Iterable[Change]:
-        return take_stock(engine, here.names, here.name, here.boot, here.zone, clock, new=new)
+        name = log_name(here, choice, engine)
+        return take_stock(engine, here.names, name, here.boot, here.zone, clock, new=new)
 
     return look
+
+
+def log_name(here: Here, choice: Choice, engine: Engine) -> str:
+    """What the log calls this host: as it has done already, else as its writer does.
+
+    The journal has the kernel's name; syslog daemons write it up to the first dot.
+    """
+    known = [name for name in engine.host_names() if name is not None and name in here.names]
+    node = os.uname().nodename
+    if known:
+        return known[-1]
+    return node if choice.kind == "journal" else node.partition(".")[0]
 
 
 def look_of(here: Here, clock: Clock) -> Callable[[Change], Change]:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usersessionmon.model import Change, ChangeKind, Moment
+from usersessionmon.model import Change, ChangeKind, Moment, Trusted
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.sessions.engine import Engine, Found
 
-from .logs import RULES, brief, conclude, events, records
+from .logs import REFERENCE_US, RULES, brief, conclude, events, records
 
 
 def login(time: str, pid: int, user: str, port: int, ip: str = "198.51.100.7") -> list[str]:
@@ -97,9 +97,11 @@ def test_an_end_without_a_reason_waits_two_seconds_of_the_log() -> None:
     changes = pipeline.process(records(lines))
     assert [change.kind for change in changes] == [ChangeKind.LOGIN]
     end = records(lines)[-1].time.us
-    assert pipeline.engine.next_deadline() == end + 2_000_000
-    assert pipeline.engine.tick(end + 1_999_999) == []
-    (told,) = pipeline.engine.tick(end + 2_000_000)
+    assert pipeline.engine.tick(100.0) == []  # the log's end is reached
+    assert pipeline.engine.patience(100.5) == pytest.approx(1.5)
+    assert pipeline.engine.tick(101.9) == []
+    (told,) = pipeline.engine.tick(102.0)
+    assert told.time.us == end
     assert (told.kind, told.reason, told.abnormal) == (ChangeKind.LOGOUT, "unknown", False)
 
 
@@ -237,7 +239,8 @@ def test_a_hint_of_pam_alone_is_told_after_a_while() -> None:
     pipeline = Pipeline(RULES, Engine())
     (record,) = records([hint])
     assert pipeline.process([record]) == []
-    (told,) = pipeline.engine.tick(record.time.us + 15_000_000)
+    assert pipeline.engine.tick(5.0) == []
+    (told,) = pipeline.engine.tick(20.0)
     assert (told.kind, told.service, told.user) == (ChangeKind.LOGIN_FAILED, "gdm", "alice")
 
 
@@ -393,3 +396,144 @@ def test_the_end_of_a_connection_that_nobody_logged_in_by_is_no_logout() -> None
         ]
     ) == ["login_failed bob x1 False"]
     assert brief([f"{client} - FTP session closed."]) == []
+
+
+# --- found on real hosts ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("power-off", "shutdown"), ("halt", "shutdown"), ("reboot", "reboot"), ("kexec", "reboot")],
+)
+def test_every_kind_of_shutdown_that_logind_names(kind: str, reason: str) -> None:
+    pipeline = Pipeline(RULES, Engine())
+    trusted = Trusted("journal", 0, "/usr/lib/systemd/systemd-logind", "systemd-logind")
+    lines = [
+        *login("08:00:00", 10, "alice", 1),
+        "08:00:05 systemd-logind[5]: System is powering down.",
+        "08:00:06 sshd[10]: pam_unix(sshd:session): session closed for user alice",
+    ]
+    found = [
+        record._replace(trusted=trusted, fields={"SHUTDOWN": kind}) if record.pid == 5 else record
+        for record in records(lines)
+    ]
+    changes = [*pipeline.process(found), *pipeline.engine.finish()]
+    assert pipeline.faults == 0
+    assert [change.reason for change in changes] == [None, reason]
+
+
+def test_a_service_manager_is_not_taken_for_the_next_login() -> None:
+    """systemd 256 and later: the user's service manager is a logind session of its own."""
+    lines = [
+        *login("08:00:00.000", 10, "bob", 1),
+        "08:00:00.020 systemd-logind[5]: New session 1 of user bob.",
+        "08:00:00.040 systemd-logind[5]: New session 2 of user bob.",
+        *login("08:00:00.300", 20, "bob", 2),
+        "08:00:00.320 systemd-logind[5]: New session 3 of user bob.",
+        "08:05:00 systemd-logind[5]: Removed session 2.",
+        "08:10:00 systemd-logind[5]: Session 3 logged out. Waiting for processes to exit.",
+    ]
+    assert brief(lines) == ["login bob", "login bob", "logout bob killed 599.7 abnormal"]
+
+
+def test_restarts_of_two_daemons_are_no_boot() -> None:
+    assert brief(
+        [
+            *login("08:00:00", 10, "alice", 1),
+            "08:10:00 sshd[1]: Received signal 15; terminating.",
+            "08:10:00 sshd[2]: Server listening on 0.0.0.0 port 22.",
+            "08:10:00 sshd[2]: Server listening on :: port 22.",
+            "08:10:20 systemd-logind[5]: New seat seat0.",
+            *logout("08:30:00", 10, "alice", 1),
+        ]
+    ) == ["login alice", "logout alice user 1800"]
+
+
+def test_a_boot_seen_by_its_daemons_ends_sessions_at_the_last_line_before() -> None:
+    assert brief(
+        [
+            *login("08:00:00", 10, "alice", 1),
+            "08:00:30 sudo:    alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id",
+            "09:00:00 sshd[2]: Server listening on 0.0.0.0 port 22.",
+            "09:00:00 sshd[2]: Server listening on :: port 22.",
+            "09:00:01 systemd-logind[5]: New seat seat0.",
+        ]
+    ) == ["login alice", "elevation alice to root", "logout alice reboot 30 abnormal inferred"]
+
+
+def test_a_client_that_goes_after_its_monitor_was_killed_was_not_the_reason() -> None:
+    assert brief(
+        [
+            *login("08:00:00", 10, "alice", 1),
+            "08:00:00 systemd-logind[5]: New session 7 of user alice.",
+            "08:00:20 systemd-logind[5]: Session 7 logged out. Waiting for processes to exit.",
+            "08:00:20 sshd[16]: Connection closed by user alice 198.51.100.7 port 1",
+        ]
+    ) == ["login alice", "logout alice killed 20 abnormal"]
+
+
+@pytest.mark.parametrize("offset_hours", [-8, 0, 8])
+def test_a_host_whose_clock_is_far_from_ours_is_told_the_same(offset_hours: int) -> None:
+    """Only what has passed since its last line counts, never the difference of the clocks."""
+    pipeline = Pipeline(RULES, Engine())
+    lines = [
+        *login("08:00:00", 10, "alice", 1),
+        "08:00:00 sshd[20]: Invalid user admin from 203.0.113.9 port 4",
+        "08:00:01 sshd[20]: Failed password for invalid user admin from 203.0.113.9 port 4 ssh2",
+        "08:00:05 sshd[16]: Received disconnect from 198.51.100.7 port 1:11: disconnected by user",
+        "08:00:05 sshd[10]: pam_unix(sshd:session): session closed for user alice",
+    ]
+    shift = offset_hours * 3_600_000_000
+    changes: list[Change] = []
+    for index, record in enumerate(records(lines)):
+        moved = record._replace(time=Moment(record.time.us + shift, record.time.text))
+        changes += pipeline.one(moved)
+        changes += pipeline.engine.tick(1000.0 + index / 10)
+        pipeline.engine.drain()
+    assert [change.kind for change in changes] == [
+        ChangeKind.LOGIN,
+        ChangeKind.LOGIN_FAILED,
+        ChangeKind.LOGOUT,
+    ]
+
+
+def test_a_process_that_was_never_there_proves_nothing_by_its_absence() -> None:
+    pipeline = Pipeline(RULES, Engine())
+    pipeline.process(records(login("08:00:00", 10, "alice", 1)))
+    ((key, _),) = pipeline.engine.open_sessions()
+    now = Moment(REFERENCE_US, "now")
+    assert pipeline.engine.gone(key, now) == []
+    pipeline.engine.confirm(key)
+    (told,) = pipeline.engine.gone(key, now)
+    assert (told.kind, told.inferred, told.time) == (ChangeKind.LOGOUT, True, now)
+
+
+def test_without_pam_the_host_says_when_and_the_childs_line_says_why() -> None:
+    pipeline = Pipeline(RULES, Engine())
+    root = Trusted("syslog", 0, "/usr/sbin/sshd", "sshd")
+    lines = [
+        "08:00:00 sshd[10]: Accepted publickey for alice from 198.51.100.7 port 1 ssh2",
+        "08:00:30 sshd[12]: Disconnected from user alice 198.51.100.7 port 1",
+    ]
+    first, second = (record._replace(trusted=root) for record in records(lines))
+    pipeline.one(first)
+    ((key, _),) = pipeline.engine.open_sessions()
+    pipeline.engine.confirm(key)
+    assert pipeline.one(second._replace(trusted=root._replace(uid=1000))) == []
+    (told,) = pipeline.engine.gone(key, Moment(REFERENCE_US, "later"))
+    assert (told.reason, told.duration, told.inferred) == ("user", 30, True)
+
+
+def test_a_fault_of_the_program_costs_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = Pipeline(RULES, Engine())
+    lines = [
+        *login("08:00:00", 10, "alice", 1),
+        "08:00:01 sshd[1]: Server listening on :: port 22.",
+    ]
+    broken, *_ = records(lines)
+    monkeypatch.setattr(
+        RULES, "match", lambda record, real=RULES.match: 1 / 0 if record == broken else real(record)
+    )
+    pipeline.process(records([*lines, *login("08:00:02", 20, "bob", 2)]))
+    assert pipeline.faults == 1
+    assert "bob" in [view.user for _, view in pipeline.engine.open_sessions()]

@@ -54,7 +54,7 @@ class Replay:
         self._left = list(reversed(records))
         self._clock = clock
         self._clock.us = records[0].time.us
-        self._rested = False
+        self._rests = 0
         self._over = False
 
     @property
@@ -64,12 +64,13 @@ class Replay:
     def read(self, limit: int) -> Batch:
         """The next record; before one that is far, a quiet moment in which ends are concluded."""
         upcoming = self._left[-1].time.us if self._left else None
-        if upcoming is None or (upcoming - self._clock.us > QUIET_US and self._rested is False):
-            self._rested = True
-            self._over = upcoming is None
-            self._clock.advance(QUIET_US / 1_000_000)
+        far = upcoming is None or upcoming - self._clock.us > QUIET_US
+        if far and self._rests < 2:
+            self._clock.advance(QUIET_US / 1_000_000 * self._rests)  # the end of the log, then time
+            self._rests += 1
+            self._over = upcoming is None and self._rests == 2
             return Batch([], None, at_end=True)
-        self._rested = False
+        self._rests = 0
         record = self._left.pop()
         self._clock.us = record.time.us
         return Batch([record], str(len(self._left)), at_end=False, lines=min(limit, 1))

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+from types import FrameType
 
 from .common import log_to_stderr, settings_of
 
@@ -25,7 +27,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
 def main(options: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, _end)  # until the monitor is there to end in order
     from usersessionmon import wiring
 
     settings = settings_of(options)

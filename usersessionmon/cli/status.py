@@ -18,6 +18,14 @@ from .output import cell, micros_text, say, say_json, span_text
 EXAMPLE = "user-session-monitor status"
 
 
+_COUNTS = {
+    "forged": "lines written in a daemon's name by somebody else",
+    "doubted": "logins whose process was not there, or was no sshd",
+    "faults": "lines on which the program failed: please report them",
+    "losses": "times the logger said that it dropped lines",
+}
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -54,6 +62,7 @@ def main(options: argparse.Namespace) -> int:
         },
         "forged": int(facts.get("forged", "0")),
         "doubted": int(facts.get("doubted", "0")),
+        "faults": int(facts.get("faults", "0")),
         "losses": int(facts.get("losses", "0")),
         "channels": [_channel(report) for report in channels],
     }
@@ -106,12 +115,9 @@ def _show(data: dict[str, Any], zone: tzinfo) -> None:
         if counts["not_understood"]:
             say(f"           {cell(program)}: {counts['not_understood']} lines not understood")
     say(f"on now     {data['open_sessions']} (user-session-monitor who)")
-    if data["forged"]:
-        say(f"forged     {data['forged']} lines written in a daemon's name by somebody else")
-    if data["doubted"]:
-        say(f"doubted    {data['doubted']} logins whose process was not there, or was no sshd")
-    if data["losses"]:
-        say(f"lost       the logger dropped lines {data['losses']} times")
+    for name, text in _COUNTS.items():
+        if data[name]:
+            say(f"{name:<10} {data[name]} {text}")
     for channel in data["channels"]:
         words = [f"{channel['waiting']} waiting", f"{channel['set_aside']} set aside"]
         if channel["delivered"]:

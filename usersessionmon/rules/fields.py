@@ -153,7 +153,7 @@ HOLES: dict[str, Hole] = {
     "sudo_more": _forget(r"(?:(?:GROUP|TSID|ENV)=.*? ; )?"),
     "sudo_refusal": _forget(
         r"(?:user NOT |command not |setid command |a password is |a terminal is |no tty |sorry, |"
-        r"problem with |unable to |parse error |account validation |policy |PAM )[^;]*"
+        r"problem with |unknown user|unable to |parse error |account validation |policy |PAM )[^;]*"
     ),
     "serial": _forget(r"[0-9]{1,20}"),
     "number": _forget(r"-?[0-9]{1,20}"),

@@ -12,6 +12,7 @@ ANNOUNCED = 600 * SECOND
 """A boot within this after a shutdown's announcement was orderly."""
 HINTS = 60 * SECOND
 """logind's and sshd's starts belong to one boot when they come within this."""
+SAME_START = 5 * SECOND
 _BOOTS = 8
 
 
@@ -46,6 +47,11 @@ def boot(world: World, event: Event) -> None:
         end_before(world, host, None, event.record.time, host.previous)
 
 
+def listener_stopped(world: World, event: Event) -> None:
+    """sshd's listener was asked to end: a restart, unless the host goes down."""
+    world.host(event.record.host).listener_stopped_us = event.record.time.us
+
+
 def boot_hint(world: World, event: Event) -> None:
     """logind has started; with sshd's start beside it that is a boot."""
     host = world.host(event.record.host)
@@ -56,7 +62,13 @@ def boot_hint(world: World, event: Event) -> None:
 def listening(world: World, event: Event) -> None:
     """sshd has started; sessions live on unless the host was down."""
     host = world.host(event.record.host)
-    host.listening_us = event.record.time.us
+    now = event.record.time.us
+    if 0 <= now - host.listening_us <= SAME_START:
+        return  # one line for each address that it listens on
+    announced = bool(host.shutdown) and 0 <= now - host.shutdown_us <= ANNOUNCED
+    if not announced and 0 <= now - host.listener_stopped_us <= HINTS:
+        return  # a restart
+    host.listening_us = now
     _started_anew(world, event, host, host.hint_us)
 
 
@@ -70,6 +82,7 @@ def _started_anew(world: World, event: Event, host: HostState, other_us: int) ->
         return
     began = Moment(min(other_us, record.time.us), "")
     end_before(world, host, None, began, host.before)
+    host.hint_us = 0
 
 
 def end_before(
@@ -108,7 +121,7 @@ def _end_by_boot(world: World, host: HostState, connection: Connection, last: Mo
         last = Moment(connection.last_us, connection.login_text)
     announced = bool(host.shutdown) and 0 <= last.us - host.shutdown_us <= ANNOUNCED
     if announced:
-        reason, by = Reason(host.shutdown), "boot"
+        reason, by = endings.shutdown_reason(host.shutdown), "boot"
     elif host.logger_stopped_us and 0 <= last.us - host.logger_stopped_us <= 10 * SECOND:
         reason, by = Reason.REBOOT, "boot"
     else:
@@ -122,4 +135,5 @@ KINDS = {
     Means.BOOT: boot,
     Means.BOOT_HINT: boot_hint,
     Means.LISTENING: listening,
+    Means.LISTENER_STOPPED: listener_stopped,
 }

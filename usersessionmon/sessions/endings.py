@@ -92,11 +92,18 @@ def explained(world: World, event: Event) -> None:
         return
     if event.proof is Proof.ANNOTATES and not _own(connection, event):
         return
-    connection.reason = _stronger(connection.reason, _REASONS[event.means])
+    reason = _REASONS[event.means]
+    if connection.end_by == "logind" and connection.pam and reason is Reason.USER:
+        return  # the monitor died without closing its session; that the client goes then is no why
+    connection.reason = _stronger(connection.reason, reason)
     if connection.phase is Phase.ENDING:
         if connection.end_by == "pam":
             conclude(world, connection)
-    elif event.proof is not Proof.ANNOTATES:
+    elif event.proof is Proof.ANNOTATES:
+        # It ends nothing; should the host say that the session is gone, it was about now.
+        connection.end_us, connection.end_text = event.record.time
+        connection.end_mono = event.record.mono_us
+    else:
         _end(connection, event, "left")
         wait = CLOSE_WAIT if connection.pam else REASON_WAIT
         world.due_at(connection, event.record.time.us + wait)
@@ -223,6 +230,9 @@ def session_left(world: World, event: Event) -> None:
     record = event.record
     connection = world.of_logind(record.host, record.boot, event.got.get("logind_session", ""))
     if connection is None:
+        host = world.host(record.host)
+        name = event.got.get("logind_session")
+        host.waiting_logind = [item for item in host.waiting_logind if item[2] != name]
         return
     if connection.phase is Phase.OPEN:
         _end(connection, event, "logind")
@@ -256,7 +266,7 @@ def conclude(world: World, connection: Connection) -> None:
     assert connection.end_us is not None
     going_down = bool(host.shutdown) and 0 <= connection.end_us - host.shutdown_us <= SHUTDOWN_WAIT
     if going_down and connection.reason in {None, Reason.KILLED, Reason.UNKNOWN}:
-        connection.reason = Reason(host.shutdown)
+        connection.reason = shutdown_reason(host.shutdown)
     elif connection.reason is None:
         # PAM opened a session and its monitor never closed it: it was killed.
         killed = connection.end_by == "logind" and connection.pam
@@ -269,13 +279,20 @@ def conclude(world: World, connection: Connection) -> None:
     world.closed.append(view(connection))
 
 
+def shutdown_reason(kind: str) -> Reason:
+    """How a shutdown of this kind (logind's SHUTDOWN field: reboot, kexec, soft-reboot, power-off,
+    halt) ends sessions."""
+    return Reason.REBOOT if kind in {"reboot", "kexec", "soft-reboot"} else Reason.SHUTDOWN
+
+
 def end_unseen(
     world: World, connection: Connection, time: Moment, reason: Reason, by: str = "unseen"
 ) -> None:
-    """Conclude an end that no line tells of."""
+    """Conclude an end that no line tells of, or that a line only annotated."""
     connection.phase = Phase.ENDING
-    connection.end_us, connection.end_text = time
-    connection.end_mono = None
+    if connection.end_us is None:
+        connection.end_us, connection.end_text = time
+        connection.end_mono = None
     connection.end_by = by
     connection.last_us = max(connection.last_us, time.us)
     connection.inferred = True

@@ -63,6 +63,10 @@ class Engine:
 
     def __init__(self) -> None:
         self._world = World()
+        self._heard: dict[str | None, float] = {}
+        """When, by ``tick``'s clock, each host's last line was read; not saved."""
+        self._fresh: set[str | None] = set()
+        """The hosts that have had lines since the last ``tick``."""
 
     # --- feeding ----------------------------------------------------------------------------------
 
@@ -81,11 +85,35 @@ class Engine:
         self._advance(record).last_failure = None
         return self._take()
 
-    def tick(self, now_us: int) -> list[Change]:
-        """Time has passed: conclude what has waited long enough."""
-        for host in self._world.waiting_hosts():
-            self._expire(host, now_us)
+    def rescue(self) -> list[Change]:
+        """What had been concluded when a fault of the program broke off an event."""
         return self._take()
+
+    def tick(self, monotonic: float) -> list[Change]:
+        """Time has passed at the log's end: conclude what has waited long enough.
+
+        ``monotonic``: seconds that never go back.  A host's own time goes on from its last line by
+        what has passed since that line was read: its clock may be hours from ours (another zone in
+        a central log, a clock that is wrong), and a line may have been read long after its time.
+        """
+        world = self._world
+        for host in self._fresh:
+            self._heard[host] = monotonic
+        self._fresh.clear()
+        for host in world.waiting_hosts():
+            heard = self._heard.setdefault(host, monotonic)
+            passed = round((monotonic - heard) * 1_000_000)
+            self._expire(host, world.host(host).last.us + passed)
+        return self._take()
+
+    def patience(self, monotonic: float) -> float | None:
+        """Seconds until ``tick`` has something to conclude; None: nothing waits."""
+        waits = [
+            (due_us - self._world.host(host).last.us) / 1_000_000
+            - (monotonic - self._heard.get(host, monotonic))
+            for host, due_us in self._world.first_deadlines()
+        ]
+        return max(0.0, min(waits)) if waits else None
 
     def finish(self) -> list[Change]:
         """The log is at its end and nothing will follow: conclude all that waits.
@@ -113,6 +141,7 @@ class Engine:
         host.previous = host.last
         host.last = record.time
         world.touch_host(host)
+        self._fresh.add(record.host)
         return host
 
     def _expire(self, host: str | None, now_us: int) -> None:
@@ -170,10 +199,20 @@ class Engine:
         self._world.remember_recent(connection)
         return True
 
-    def gone(self, key: str, time: Moment) -> list[Change]:
-        """The host says that an open session's process is not there any more."""
+    def confirm(self, key: str) -> None:
+        """The host has the process of this open session."""
         connection = self._world.get(key)
-        if connection is not None and connection.phase is Phase.OPEN:
+        if connection is not None and not connection.confirmed:
+            connection.confirmed = True
+            self._world.index(connection)
+
+    def gone(self, key: str, time: Moment) -> list[Change]:
+        """The host says that the process of an open session is not there any more.
+
+        Believed only of a process that was there once: a text log may name any.
+        """
+        connection = self._world.get(key)
+        if connection is not None and connection.phase is Phase.OPEN and connection.confirmed:
             reason = connection.reason or Reason.UNKNOWN
             endings.end_unseen(self._world, connection, time, reason)
         return self._take()
@@ -187,10 +226,6 @@ class Engine:
         for connection in self._world.connections.values():
             if connection.phase is Phase.OPEN:
                 yield connection.key, view(connection)
-
-    def next_deadline(self) -> int | None:
-        """When ``tick`` has something to conclude at the earliest (microseconds UTC)."""
-        return self._world.next_deadline()
 
     # --- saving -----------------------------------------------------------------------------------
 

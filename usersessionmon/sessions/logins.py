@@ -15,6 +15,9 @@ from .world import SECOND, World, name_key, new_connection, pid_key, session_id
 
 SAME_LOGIN = 10 * SECOND
 """Lines of one login by programs that do not share a pid come within this."""
+RACE = SECOND // 10
+"""logind's session begins behind the login's line; two processes' lines may swap by this much.
+Since systemd 256 a user's service manager is a session too, and must not be taken for it."""
 NO_PERSON = frozenset(
     {"manager", "manager-early", "greeter", "lock-screen", "background", "background-light", "none"}
 )
@@ -171,7 +174,9 @@ def _link_waiting(world: World, connection: Connection) -> None:
     host = world.host(connection.host)
     for item in host.waiting_logind:
         us, user, name = item
-        if user == connection.user and abs((connection.login_us or 0) - us) <= SAME_LOGIN:
+        login_us = connection.login_us or 0
+        same_second = us % SECOND == 0 and us == login_us
+        if user == connection.user and (same_second or abs(login_us - us) <= RACE):
             connection.logind = name
             host.waiting_logind.remove(item)
             return

@@ -81,6 +81,8 @@ class Connection:
     """PAM opened a session: its closing line will come."""
     adopted: bool = False
     """Found on the host, not in the log."""
+    confirmed: bool = False
+    """The host had its process at least once: only then does its absence mean anything."""
     valid_user: bool | None = None
     claimed: str | None = None
     failures: int = 0
@@ -118,6 +120,7 @@ class HostState:
     logger_stopped_us: int = 0
     hint_us: int = 0
     listening_us: int = 0
+    listener_stopped_us: int = 0
     before: Moment = NEVER
     """The last line before the first of the two daemons that start at a boot."""
     floating: list[tuple[int, int | None, str]] = field(default_factory=list)

@@ -17,7 +17,7 @@ from usersessionmon.model import Change, Event, Moment, Record, SessionView
 from .state import Attempt, Connection, HostState, Phase
 
 SECOND = 1_000_000
-MAX_HALF = 20_000
+MAX_HALF = 4096
 """Connections with nobody logged in that are remembered at once; the oldest is concluded first."""
 MAX_RECENT = 32
 STEP_BACK = 5 * SECOND
@@ -232,9 +232,9 @@ class World:
         heap = self._deadlines.get(host)
         return heap is not None and bool(heap) and heap[0][0] <= now_us
 
-    def next_deadline(self) -> int | None:
-        """The earliest deadline of all hosts."""
-        return min((heap[0][0] for heap in self._deadlines.values() if heap), default=None)
+    def first_deadlines(self) -> list[tuple[str | None, int]]:
+        """(host, its earliest deadline by its own clock)"""
+        return [(host, heap[0][0]) for host, heap in self._deadlines.items() if heap]
 
     def shift(self, host: str | None, by_us: int) -> None:
         """The host's clock was set back: what waits is moved with it."""

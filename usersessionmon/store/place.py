@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,10 @@ def state_dir(configured: str, environment: dict[str, str] | os._Environ[str] = 
         return path
     if os.access(path / db.FILE_NAME, os.R_OK) or os.access(path, os.W_OK):
         return path
-    home = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    try:
+        home = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    except RuntimeError:  # an account without an entry in passwd and without $HOME
+        return path
     return Path(home) / "user-session-monitor"
 
 
@@ -57,10 +61,7 @@ def locked(path: Path) -> Iterator[None]:
     Raises TroubleError with the other one's pid when somebody else holds it.  The kernel lets go
     of the lock when the process ends, however it ends.
     """
-    try:
-        descriptor = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    except OSError as error:
-        raise TroubleError(f"{path / LOCK_NAME}: cannot be opened: {error.strerror}") from error
+    descriptor = _open_lock(path / LOCK_NAME, os.O_RDWR | os.O_CREAT)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -74,6 +75,34 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _open_lock(file: Path, flags: int) -> int:
+    """Open the lock, and nothing that only has its name: whoever owns the directory may have put
+    a link there for root to follow.  Raises FileNotFoundError and TroubleError."""
+    safe = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(file, flags | safe, 0o640)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise TroubleError(f"{file}: cannot be opened: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise TroubleError(f"{file}: is no regular file; remove it")
+    return descriptor
+
+
+def _check_regular(file: Path) -> None:
+    """Raise TroubleError when the database or one of its files is a link or no file at all."""
+    for suffix in ("", "-wal", "-shm"):
+        part = file.with_name(file.name + suffix)
+        try:
+            mode = os.lstat(part).st_mode
+        except OSError:
+            continue
+        if not stat.S_ISREG(mode):
+            raise TroubleError(f"{part}: is no regular file; remove it")
 
 
 def _write_pid(descriptor: int, path: Path) -> None:
@@ -90,11 +119,9 @@ def holder(path: Path) -> int | None:
     Raises TroubleError when the caller may not look.
     """
     try:
-        descriptor = os.open(path / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = _open_lock(path / LOCK_NAME, os.O_RDONLY)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise TroubleError(f"{path / LOCK_NAME}: cannot be read: {error.strerror}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -112,6 +139,7 @@ def open_state(path: Path) -> sqlite3.Connection:
     Raises TroubleError when it cannot be opened, is damaged, or is of a newer program.
     """
     file = path / db.FILE_NAME
+    _check_regular(file)
     try:
         connection = db.connect(file)
         try:
@@ -144,6 +172,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
             f"{file}: may not be read by this user: use sudo, or join the group "
             "user-session-monitor"
         ) from error
+    _check_regular(file)
     try:
         connection = db.connect(file, read_only=True)
         try:

@@ -1,0 +1,101 @@
+"""The state directory under a running monitor, and what somebody may have put into it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from .running import append, command, end, login, logout, monitor, run, until, write_config
+
+
+def _trouble(arguments: list[str]) -> str:
+    result = run(*arguments)
+    assert result.returncode == 1, result.stderr
+    (line,) = [
+        text
+        for text in result.stderr.decode().splitlines()
+        if text.startswith("user-session-monitor: ")
+    ]
+    return line
+
+
+@pytest.mark.parametrize("name", ["run.lock", "state.db", "state.db-wal"])
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+def test_a_link_or_a_pipe_in_the_state_is_never_followed(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    log = tmp_path / "auth.log"
+    log.touch()
+    config = write_config(tmp_path, log)
+    state = tmp_path / "state"
+    state.mkdir()
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    if kind == "link":
+        (state / name).symlink_to(victim)
+    else:
+        os.mkfifo(state / name)
+    assert name in _trouble(["run", "--once", "--config", str(config)])
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("what", ["directory", "file"])
+def test_a_state_that_is_taken_away_ends_the_monitor(tmp_path: Path, what: str) -> None:
+    log = tmp_path / "auth.log"
+    log.touch()
+    config = write_config(tmp_path, log)
+    state = tmp_path / "state"
+    with monitor(config, "--from-start") as process:
+        append(log, login(0, 10, "alice", 1))
+        until(lambda: b"alice" in run("who", "--json", "--config", str(config)).stdout)
+        if what == "directory":
+            shutil.rmtree(state)
+        else:
+            (state / "state.db").unlink()
+        assert process.wait(timeout=15) == 1
+        assert process.stdout is not None
+        assert b"was removed or replaced while the monitor was running" in process.stdout.read()
+
+
+def test_an_end_that_is_split_over_two_runs_is_one_logout(tmp_path: Path) -> None:
+    """Read long after it was written, a line still waits for the one that follows it."""
+    log = tmp_path / "auth.log"
+    config = write_config(tmp_path, log)
+    first, last = logout(95, 10, "alice", 1)
+    told = b""
+    for lines in (login(0, 10, "alice", 1), [first], [last]):
+        append(log, lines)
+        told += run("run", "--once", "--from-start", "--config", str(config)).stdout
+    assert told.decode().count("用户登出通知") == 1
+    assert run("history", "--json", "--config", str(config)).stdout.count(b"\n") == 1
+
+
+def test_asked_to_end_while_it_starts_it_ends_in_order(tmp_path: Path) -> None:
+    import subprocess
+    import time
+
+    log = tmp_path / "auth.log"
+    log.touch()
+    config = write_config(tmp_path, log)
+    for delay in (0.25, 0.3, 0.4, 0.5):
+        process = subprocess.Popen(
+            command("run", "--config", str(config)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        time.sleep(delay)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=10)
+        assert b"Traceback" not in errors
+        assert process.returncode in {0, -signal.SIGTERM}  # before the program's own first line
+
+
+def test_a_monitor_ends_with_0_when_it_is_asked_to(tmp_path: Path) -> None:
+    log = tmp_path / "auth.log"
+    log.touch()
+    config = write_config(tmp_path, log)
+    with monitor(config) as process:
+        until(lambda: run("status", "--config", str(config)).returncode == 0)
+        assert end(process)[0] == 0
