@@ -237,6 +237,8 @@ class SessionView:
     pid: int | None = None
     """The pid of the process that holds the session (sshd's monitor), for the look at the host."""
     boot: str | None = None
+    logind: str | None = None
+    """logind's id of the session, while it is open."""
 
 
 class Severity(StrEnum):

@@ -6,7 +6,7 @@ is suppressed by it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
@@ -114,19 +114,27 @@ class RollCall:
         if now < self._next:
             return []
         self._next = now + CALL_SECONDS
-        missing: set[str] = set()
+        missing: dict[str, SessionView] = {}
         for key, view in list(engine.open_sessions()):
             how = presence(view, self._names, self._boot, self._host)
             if how is Presence.THERE:
                 engine.confirm(key)
             elif how is Presence.GONE:
-                missing.add(key)
+                missing[key] = view
+        gone = self._without_those_logind_has(missing)
         time = moment_of(self._clock.now_us(), self._zone)
         changes = [
-            change for key in sorted(missing & self._missing) for change in engine.gone(key, time)
+            change for key in sorted(gone & self._missing) for change in engine.gone(key, time)
         ]
-        self._missing = missing
+        self._missing = gone
         return changes
+
+    def _without_those_logind_has(self, missing: Mapping[str, SessionView]) -> set[str]:
+        """sshd's child outlives a monitor that was killed: then the person is still on."""
+        if not missing:
+            return set()
+        active = {found.id for found in self._host.logind_sessions() if found.state != "closing"}
+        return {key for key, view in missing.items() if view.logind not in active}
 
 
 def take_stock(

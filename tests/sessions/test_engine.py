@@ -537,3 +537,14 @@ def test_a_fault_of_the_program_costs_one_line(monkeypatch: pytest.MonkeyPatch) 
     pipeline.process(records([*lines, *login("08:00:02", 20, "bob", 2)]))
     assert pipeline.faults == 1
     assert "bob" in [view.user for _, view in pipeline.engine.open_sessions()]
+
+
+def test_logind_may_be_the_first_to_say_that_somebody_left() -> None:
+    """Three processes race; only a close of PAM that never comes means that sshd was killed."""
+    lines = [
+        *login("08:00:00", 10, "alice", 1),
+        "08:00:00 systemd-logind[5]: New session 7 of user alice.",
+        "08:00:20 systemd-logind[5]: Session 7 logged out. Waiting for processes to exit.",
+        *logout("08:00:20", 10, "alice", 1),
+    ]
+    assert brief(lines) == ["login alice", "logout alice user 20"]

@@ -242,6 +242,13 @@ class Host:
             raise ContainerError(f"the host did not reboot: {self._last_words()}")
         self.boot()
 
+    def power_off(self) -> None:
+        """An orderly end; ``boot`` starts it again."""
+        assert self._nspawn is not None
+        self.try_run("systemctl poweroff")
+        if self._nspawn.wait(60) != 0:
+            raise ContainerError(f"the host did not power off: {self._last_words()}")
+
     def pull_the_plug(self) -> None:
         """Everything inside is gone at once; ``boot`` starts it again."""
         assert self._nspawn is not None

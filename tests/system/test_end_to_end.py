@@ -285,6 +285,32 @@ def test_a_reboot_ends_the_open_sessions(site: Site) -> None:
     site.nothing_more()
 
 
+def test_a_power_off_ends_the_open_sessions(site: Site, boot: Callable[[Host], None]) -> None:
+    visit = site.visit()
+    site.told(1)
+    site.host.power_off()
+    visit.cut()
+    boot(site.host)
+    (logout,) = site.told(1)
+    assert (logout.title, logout.values["IP地址"]) == (LOGOUT, visit.address)
+    row = site.row_of(visit)
+    assert (row["state"], row["reason"], row["abnormal"]) == ("closed", "shutdown", False), row
+    site.nothing_more()
+
+
+def test_who_outlives_the_killed_monitor_process_is_on_until_gone(site: Site) -> None:
+    """sshd's child goes on without its monitor: the person is still there."""
+    visit = site.visit()
+    site.told(1)
+    (who,) = [row for row in site.rows("who") if row["port"] == visit.port]
+    assert who["confirmed"] is True
+    site.host.run("pkill -KILL -f '^sshd: alice \\[priv\\]'")
+    visit.cut()
+    (logout,) = site.told(1)
+    assert (logout.title, logout.values["IP地址"]) == (LOGOUT, visit.address)
+    site.nothing_more()
+
+
 def test_power_lost_ends_the_open_sessions_as_inferred(
     site: Site, boot: Callable[[Host], None]
 ) -> None:

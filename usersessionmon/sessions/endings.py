@@ -92,10 +92,7 @@ def explained(world: World, event: Event) -> None:
         return
     if event.proof is Proof.ANNOTATES and not _own(connection, event):
         return
-    reason = _REASONS[event.means]
-    if connection.end_by == "logind" and connection.pam and reason is Reason.USER:
-        return  # the monitor died without closing its session; that the client goes then is no why
-    connection.reason = _stronger(connection.reason, reason)
+    connection.reason = _stronger(connection.reason, _REASONS[event.means])
     if connection.phase is Phase.ENDING:
         if connection.end_by == "pam":
             conclude(world, connection)
@@ -267,16 +264,22 @@ def conclude(world: World, connection: Connection) -> None:
     going_down = bool(host.shutdown) and 0 <= connection.end_us - host.shutdown_us <= SHUTDOWN_WAIT
     if going_down and connection.reason in {None, Reason.KILLED, Reason.UNKNOWN}:
         connection.reason = shutdown_reason(host.shutdown)
+    elif connection.reason in {None, Reason.USER} and _monitor_died(connection):
+        connection.reason = Reason.KILLED
     elif connection.reason is None:
-        # PAM opened a session and its monitor never closed it: it was killed.
-        killed = connection.end_by == "logind" and connection.pam
-        connection.reason = Reason.KILLED if killed else Reason.UNKNOWN
+        connection.reason = Reason.UNKNOWN
     connection.phase = Phase.ENDED
     world.unlist(connection)
     world.index(connection)
     world.due_at(connection, connection.last_us + TOMBSTONE)
     world.out.append(logout_change(connection))
     world.closed.append(view(connection))
+
+
+def _monitor_died(connection: Connection) -> bool:
+    """PAM opened a session and its monitor never closed it, although logind says that it is over:
+    it was killed, and that the client goes then is no reason."""
+    return connection.end_by == "logind" and connection.pam
 
 
 def shutdown_reason(kind: str) -> Reason:

@@ -191,6 +191,7 @@ def view(connection: Connection) -> SessionView:
         tty=connection.tty,
         pid=connection.pid,
         boot=connection.boot,
+        logind=None if closed else connection.logind,
     )
 
 
