@@ -130,11 +130,11 @@ class Monitor:
             self._check_state()
             at_end = self.turn()
             self._alive()
-            if not at_end:
-                continue
-            if not ready:
+            if not ready:  # at once: systemd does not wait for hours of a log to be caught up with
                 ready = True
                 self.notifier.ready(f"following {self.source.name}")
+            if not at_end:
+                continue
             if self.once:
                 break
             self.waker.wait(self._wait_seconds(), self.source.descriptors())
