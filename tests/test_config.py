@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from usersessionmon.config import (
     read_webhook,
 )
 from usersessionmon.errors import UserError
-from usersessionmon.strict import BadValueError, build, parse_document
+from usersessionmon.strict import BadValueError, build, parse_document, read_document
 
 
 def _load(tmp_path: Path, text: str) -> Settings:
@@ -140,3 +141,94 @@ def test_any_yaml_like_text_too(text: str) -> None:
 )
 def test_odd_yaml_is_a_user_error(text: str) -> None:
     assert _trouble(text) != ("none",)
+
+
+def test_mistakes_of_one_section_hide_none_of_another(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        _load(
+            tmp_path,
+            "timezone: nope\n"
+            "monitor:\n"
+            "  sorce: x\n"
+            "  log_file: auth.log\n"
+            "feishu:\n"
+            '  webhook_url: "http://example.com/"\n'
+            "  secret: [a]\n"
+            "  webhook_url_file: /x\n"
+            "state: {dir: a, dir: b}\n"
+            "server: {ip: notanip}\n",
+        )
+    lines = [line.partition("config.yaml:")[2] for line in caught.value.lines]
+    assert [line.partition(": ")[0] for line in lines] == [
+        "1",
+        "3",
+        "4",
+        "6",
+        "7",
+        "8",
+        "9",
+        "9",
+        "10",
+    ]
+    assert lines[3].startswith("6: feishu.webhook_url: must begin with https://")
+    assert lines[4] == "7: feishu.secret must be text (put it in quotes)"
+
+
+@pytest.mark.parametrize("key", ["secret", "webhook_url", "proxy"])
+@pytest.mark.parametrize("value", ["1234567", "2026-01-01", "[tok3n]", "!!int tok3n", "0x7f"])
+def test_a_secret_of_a_wrong_type_is_not_shown(tmp_path: Path, key: str, value: str) -> None:
+    with pytest.raises(UserError) as caught:
+        _load(tmp_path, f"feishu: {{{key}: {value}}}")
+    (line,) = caught.value.lines
+    assert line.endswith(f":1: feishu.{key} must be text (put it in quotes)")
+
+
+def test_secrets_are_in_no_repr() -> None:
+    settings = FeishuSettings("https://tok3n/", secret="tok3n", proxy="http://u:tok3n@x")
+    assert "tok3n" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('state: {dir: ""}', "state.dir: must be an absolute path"),
+        ("state: {dir: var/lib}", "state.dir: must be an absolute path"),
+        ("server: {ip: notanip}", "server.ip: must be an IP address"),
+        ("server: {ip: 300.1.1.1}", "server.ip: must be an IP address"),
+    ],
+)
+def test_values_that_cannot_be_meant(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(UserError, match=expected):
+        _load(tmp_path, text)
+
+
+def test_every_named_file_is_read_whether_it_is_needed_or_not(tmp_path: Path) -> None:
+    none, secret = str(tmp_path / "none"), tmp_path / "secret"
+    with pytest.raises(UserError, match=r"none: feishu\.secret_file: cannot be read"):
+        read_webhook(FeishuSettings(secret_file=none))
+    with pytest.raises(UserError) as caught:
+        read_webhook(FeishuSettings(webhook_url_file=none, secret_file=none, ca_file=none))
+    assert len(caught.value.lines) == 3
+    secret.write_bytes(b"\xff")
+    with pytest.raises(UserError, match="is not text"):
+        read_webhook(FeishuSettings(secret_file=str(secret)))
+    secret.write_bytes(b"x")
+    assert read_webhook(FeishuSettings(secret_file=str(secret))) is None
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
+def test_yaml_is_not_followed_into_any_depth(opening: str) -> None:
+    (line,) = _trouble(opening * 50_000)
+    assert "nested more than 50 levels deep" in line
+
+
+def test_a_configuration_is_no_larger_than_a_megabyte(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is larger than 1024 KiB"):
+        _load(tmp_path, "#" * (1024 * 1024 + 1))
+    assert _load(tmp_path, "#" * 1024 * 1024) == Settings()
+
+
+def test_a_file_that_must_be_one_is_no_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="is no regular file"):
+        read_document(tmp_path / "pipe", regular=True)

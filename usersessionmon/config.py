@@ -5,16 +5,19 @@ from __future__ import annotations
 import ipaddress
 import urllib.parse
 import zoneinfo
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from usersessionmon.errors import UserError
 from usersessionmon.model import ChangeKind
-from usersessionmon.strict import BadValueError, build, read_document
+from usersessionmon.strict import BadValueError, build, read_document, refuse
 
 SYSTEM_CONFIG = Path("/etc/user-session-monitor/config.yaml")
 LOCAL_CONFIG = Path("config/config.yaml")
+_LONGEST = 64 * 1024
+"""Bytes that are read of a file with a secret."""
 
 
 class SourceKind(StrEnum):
@@ -49,8 +52,8 @@ class MonitorSettings:
     rules_dir: str = "/etc/user-session-monitor/rules.d"
 
     def __post_init__(self) -> None:
-        if self.log_file and not self.log_file.startswith("/"):
-            raise BadValueError("log_file", "must be an absolute path")
+        if self.log_file:
+            refuse(_no_path("log_file", self.log_file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +63,33 @@ class FeishuSettings:
     secret: str = field(default="", repr=False)
     secret_file: str = ""
     style: Style = Style.TEXT
-    proxy: str = ""
-    """URL of a proxy; empty: none, whatever the environment says."""
+    proxy: str = field(default="", repr=False)
+    """URL of a proxy, which may hold a password; empty: none, whatever the environment says."""
     ca_file: str = ""
     """A private CA's certificates (PEM); empty: the system's."""
 
     def __post_init__(self) -> None:
-        check_webhook("webhook_url", self.webhook_url)
+        refuse(self._mistakes())
+
+    def _mistakes(self) -> Iterator[BadValueError]:
+        try:
+            check_webhook("webhook_url", self.webhook_url)
+        except BadValueError as error:
+            yield error
         if self.webhook_url and self.webhook_url_file:
-            raise BadValueError(
+            yield BadValueError(
                 "webhook_url_file", "give webhook_url or webhook_url_file, not both"
             )
         if self.secret and self.secret_file:
-            raise BadValueError("secret_file", "give secret or secret_file, not both")
+            yield BadValueError("secret_file", "give secret or secret_file, not both")
 
 
 @dataclass(frozen=True, slots=True)
 class StateSettings:
     dir: str = "/var/lib/user-session-monitor"
+
+    def __post_init__(self) -> None:
+        refuse(_no_path("dir", self.dir))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +98,10 @@ class ServerSettings:
 
     name: str = ""
     ip: str = ""
+
+    def __post_init__(self) -> None:
+        if self.ip and not _is_address(self.ip):
+            refuse([BadValueError("ip", "must be an IP address such as 192.0.2.10")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +127,9 @@ class Settings:
     """An IANA name (``Asia/Shanghai``); empty: the host's zone."""
 
     def __post_init__(self) -> None:
-        if self.timezone:
-            try:
-                zoneinfo.ZoneInfo(self.timezone)
-            except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-                raise BadValueError(
-                    "timezone", "must be a time zone's name such as Asia/Shanghai"
-                ) from error
+        if self.timezone and not _is_zone(self.timezone):
+            text = "must be a time zone's name such as Asia/Shanghai"
+            refuse([BadValueError("timezone", text)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,27 @@ class Webhook:
 
     url: str = field(repr=False)
     secret: str = field(repr=False)
+
+
+def _no_path(key: str, path: str) -> Iterator[BadValueError]:
+    if not path.startswith("/") or "\0" in path:
+        yield BadValueError(key, "must be an absolute path")
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return text.isprintable()  # an IPv6 zone may hold anything
 
 
 def check_webhook(key: str, url: str) -> None:
@@ -189,29 +222,50 @@ def load(path: Path | None) -> Settings:
 def read_webhook(settings: FeishuSettings) -> Webhook | None:
     """The webhook with its secret, from the settings or the files that they name.
 
-    None: no webhook is configured.  Raises UserError for a file that cannot be read.
+    None: no webhook is configured.  Raises UserError, a line for each of the files that cannot be
+    used, whether they are needed or not.
     """
-    url = settings.webhook_url or _read_secret("feishu.webhook_url_file", settings.webhook_url_file)
-    if not url:
-        return None
-    try:
-        check_webhook("feishu.webhook_url_file", url)
-    except BadValueError as error:
-        raise UserError(
-            f"{settings.webhook_url_file}: feishu.webhook_url_file: its text {error}"
-        ) from error
-    return Webhook(url, settings.secret or _read_secret("feishu.secret_file", settings.secret_file))
+    problems: list[str] = []
+    url = settings.webhook_url
+    if settings.webhook_url_file:
+        url = _read_secret("webhook_url_file", settings.webhook_url_file, problems)
+        try:
+            check_webhook("webhook_url_file", url)
+        except BadValueError as error:
+            problems.append(
+                f"{settings.webhook_url_file}: feishu.webhook_url_file: its text {error}"
+            )
+    secret = settings.secret
+    if settings.secret_file:
+        secret = _read_secret("secret_file", settings.secret_file, problems)
+    if settings.ca_file:
+        _bytes_of("ca_file", settings.ca_file, problems)
+    if problems:
+        raise UserError(problems)
+    return Webhook(url, secret) if url else None
 
 
-def _read_secret(key: str, path: str) -> str:
-    if not path:
+def _read_secret(key: str, path: str, problems: list[str]) -> str:
+    """The text of a file; empty, with a line in ``problems``, when there is none."""
+    data = _bytes_of(key, path, problems)
+    if data is None:
         return ""
     try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UserError(f"{path}: {key}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: {key}: is not text") from error
+        text = data.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        problems.append(f"{path}: feishu.{key}: is not text")
+        return ""
     if not text:
-        raise UserError(f"{path}: {key}: the file is empty")
+        problems.append(f"{path}: feishu.{key}: the file is empty")
     return text
+
+
+def _bytes_of(key: str, path: str, problems: list[str]) -> bytes | None:
+    """The beginning of a file; None, with a line in ``problems``, when it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(_LONGEST)
+    except (OSError, ValueError) as error:
+        words = error.strerror if isinstance(error, OSError) else "is no file name"
+        problems.append(f"{path}: feishu.{key}: cannot be read: {words}")
+        return None

@@ -1,19 +1,24 @@
 """YAML → dataclasses, strictly: every mistake is found at once and named with file, line and key.
 
 The only file that imports PyYAML.  A document is read into nodes (which know their lines), checked
-against the dataclass of the settings, and built; what is unknown, of a wrong type or given twice
-is an error with the nearest known key.  No tags, no anchors' merge tricks, no code.
+against the dataclass of the settings, and built; what is unknown, of a wrong type, missing or given
+twice is an error with the nearest known key.  No tags, no anchors' merge tricks, no code.
+
+A field of a dataclass that is left out of its ``repr`` is a secret: no message shows its value.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
+import stat
 import types
 import typing
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 
@@ -21,6 +26,10 @@ from .errors import UserError
 
 T = TypeVar("T")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_BYTES = 1024 * 1024
+"""Of a file; ours have some hundred lines."""
+MAX_DEPTH = 50
+"""Of lists and mappings within each other; libyaml's composer overflows the stack far above."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,18 +40,72 @@ class Document:
     root: yaml.Node | None
 
 
-def read_document(path: Path) -> Document:
-    """Parse a YAML file.  Raises UserError, one line, when it cannot be read or is no YAML."""
+class BadValueError(ValueError):
+    """A value that a settings class does not accept; ``key`` is the field's name."""
+
+    def __init__(self, key: str, text: str) -> None:
+        super().__init__(text)
+        self.key = key
+
+
+class BadValuesError(ValueError):
+    """All that a settings class does not accept."""
+
+    def __init__(self, mistakes: Iterable[BadValueError]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("; ".join(f"{mistake.key}: {mistake}" for mistake in self.mistakes))
+
+
+def refuse(mistakes: Iterable[BadValueError]) -> None:
+    """For ``__post_init__``: raise BadValuesError when there is any mistake."""
+    found = tuple(mistakes)
+    if found:
+        raise BadValuesError(found)
+
+
+class _Problem(NamedTuple):
+    line: int
+    text: str
+    """What is wrong, without file and line."""
+
+
+class _WrongError(Exception):
+    """A node is not what it must be."""
+
+    def __init__(self, problems: list[_Problem]) -> None:
+        super().__init__()
+        self.problems = problems
+
+
+class _Item(NamedTuple):
+    key: str
+    key_node: yaml.Node
+    value: yaml.Node
+
+
+def read_document(path: Path, *, regular: bool = False) -> Document:
+    """Parse a YAML file; ``regular``: it must be a file on a disk, not a pipe that never ends.
+
+    Raises UserError, one line, when it cannot be read, is too large or is no YAML.
+    """
     try:
-        data = path.read_bytes()
+        # Without waiting: opening a pipe that nobody writes to would never return.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (os.O_NONBLOCK if regular else 0))
+        with os.fdopen(descriptor, "rb") as file:
+            if regular and not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise UserError(f"{path}: is no regular file")
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > MAX_BYTES:
+        raise UserError(f"{path}: is larger than {MAX_BYTES // 1024} KiB: no file of ours is")
     return parse_document(data, str(path))
 
 
 def parse_document(data: bytes | str, name: str) -> Document:
     """As ``read_document``, from text that is already here."""
     try:
+        _check_depth(data, name)
         return Document(name, yaml.compose(data, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -54,134 +117,29 @@ def parse_document(data: bytes | str, name: str) -> Document:
         raise UserError(f"{name}: not valid YAML: {problem}") from error
 
 
-def mapping_items(
-    document: Document, node: yaml.Node | None, where: str
-) -> list[tuple[str, yaml.Node, yaml.Node]]:
-    """The (key, key node, value node) of a mapping, in order.  Raises UserError for anything that
-    is no mapping, a key that is no text, or a key given twice (each error a line)."""
-    if node is None or _is_null(node):
-        return []
-    if not isinstance(node, yaml.MappingNode):
-        label = where or "the file"
-        raise UserError(f"{_at(document, node)}: {label} must be a mapping of names to values")
-    problems: list[str] = []
-    items: dict[str, tuple[str, yaml.Node, yaml.Node]] = {}
-    for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            problems.append(f"{_at(document, key)}: a key must be plain text")
-        elif key.value in items:
-            problems.append(f"{_at(document, key)}: {_join(where, key.value)} is given twice")
-        else:
-            items[key.value] = (key.value, key, value)
-    if problems:
-        raise UserError(problems)
-    return list(items.values())
-
-
 def build(document: Document, kind: type[T]) -> T:
     """The document as an instance of the dataclass ``kind``.
 
-    Raises UserError with one line for every mistake in the file.
+    Raises UserError with one line for every mistake in the file, in the order of its lines.
     """
-    problems: list[str] = []
+    problems: list[_Problem] = []
     try:
-        value = _build(document, document.root, kind, "", problems)
+        value = _build_dataclass(document.root, kind, "", problems)
     except RecursionError as error:  # an alias within itself
         raise UserError(
             f"{document.name}: holds itself (an alias within its own anchor)"
         ) from error
     if problems:
-        raise UserError(problems)
+        problems.sort(key=lambda problem: problem.line)
+        lines = [f"{document.name}:{line}: {text}" for line, text in problems]
+        raise UserError(list(dict.fromkeys(lines)))  # what an alias repeats is one mistake
     return typing.cast(T, value)
 
 
-def to_plain(node: yaml.Node | None) -> Any:
-    """A node as plain Python values (safe types only)."""
-    if node is None:
-        return None
-    loader = yaml.SafeLoader("")
-    try:
-        return loader.construct_document(node)
-    finally:
-        loader.dispose()
-
-
-def line_of(node: yaml.Node) -> int:
-    """The line (from 1) where a node begins."""
-    return int(node.start_mark.line) + 1
-
-
-def nearest(word: str, known: typing.Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """`` (did you mean X?)`` or nothing."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean {close[0]}?)" if close else ""
-
-
-def _at(document: Document, node: yaml.Node) -> str:
-    return f"{document.name}:{line_of(node)}"
-
-
-def _join(where: str, key: str) -> str:
-    return f"{where}.{key}" if where else key
-
-
-def _is_null(node: yaml.Node) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
-
-
-def _build(
-    document: Document, node: yaml.Node | None, kind: Any, where: str, problems: list[str]
-) -> Any:
-    """One node as ``kind``; mistakes go to ``problems`` and the default stands in."""
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        return _build_dataclass(document, node, kind, where, problems)
-    assert node is not None
-    try:
-        return _value(document, node, kind, where)
-    except UserError as error:
-        problems.extend(error.lines)
-        return None
-
-
-def _build_dataclass(
-    document: Document, node: yaml.Node | None, kind: Any, where: str, problems: list[str]
-) -> Any:
-    hints = typing.get_type_hints(kind)
-    try:
-        items = mapping_items(document, node, where)
-    except UserError as error:
-        problems.extend(error.lines)
-        return None
-    given: dict[str, Any] = {}
-    for key, key_node, value_node in items:
-        if key not in hints:
-            allowed = ", ".join(hints)
-            problems.append(
-                f"{_at(document, key_node)}: unknown key {_join(where, shown(key))}"
-                f"{nearest(key, hints)}; allowed here: {allowed}"
-            )
-            continue
-        if _is_null(value_node):
-            continue  # a key without a value keeps its default
-        given[key] = _build(document, value_node, hints[key], _join(where, key), problems)
-    if problems:
-        return None
-    try:
-        return kind(**given)
-    except ValueError as error:  # a check between keys, or of a value, in __post_init__
-        lines = {key: line_of(key_node) for key, key_node, _ in items}
-        key = getattr(error, "key", "")
-        line = lines.get(key, line_of(node) if node is not None else 1)
-        problems.append(f"{document.name}:{line}: {_join(where, key) or 'this file'}: {error}")
-        return None
-
-
-class BadValueError(ValueError):
-    """Raised by a settings class that does not accept a value; ``key`` is the field's name."""
-
-    def __init__(self, key: str, text: str) -> None:
-        super().__init__(text)
-        self.key = key
 
 
 def shown(text: str) -> str:
@@ -190,25 +148,148 @@ def shown(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 
-def _value(document: Document, node: yaml.Node, kind: Any, where: str) -> Any:
+def _check_depth(data: bytes | str, name: str) -> None:
+    depth = 0
+    for event in yaml.parse(data, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise UserError(f"{name}:{line}: nested more than {MAX_DEPTH} levels deep")
+
+
+def _line(node: yaml.Node | None) -> int:
+    """The line (from 1) where a node begins."""
+    return 1 if node is None else int(node.start_mark.line) + 1
+
+
+def _wrong(node: yaml.Node, text: str) -> _WrongError:
+    return _WrongError([_Problem(_line(node), text)])
+
+
+def _join(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
+
+
+def _is_null(node: yaml.Node | None) -> bool:
+    if node is None:
+        return True
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+def _items(node: yaml.Node | None, where: str, problems: list[_Problem]) -> list[_Item]:
+    """What a mapping holds, in order; of a key that is given twice the first."""
+    if node is None or _is_null(node):
+        return []
+    if not isinstance(node, yaml.MappingNode):
+        problems.append(
+            _Problem(_line(node), f"{where or 'the file'} must be a mapping of names to values")
+        )
+        return []
+    items: dict[str, _Item] = {}
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            problems.append(_Problem(_line(key), "a key must be plain text"))
+        elif key.value in items:
+            problems.append(
+                _Problem(_line(key), f"{_join(where, shown(key.value))} is given twice")
+            )
+        else:
+            items[key.value] = _Item(key.value, key, value)
+    return list(items.values())
+
+
+def _build_dataclass(
+    node: yaml.Node | None, kind: Any, where: str, problems: list[_Problem]
+) -> Any:
+    """One node as the dataclass ``kind``; mistakes go to ``problems``.
+
+    A key with a mistake keeps its default, so that the others are checked as well.  None when the
+    class refuses them, or a key that it needs is missing or wrong.
+    """
+    hints = typing.get_type_hints(kind)
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    found = len(problems)
+    items = _items(node, where, problems)
+    lines = {item.key: _line(item.key_node) for item in items}
+    given: dict[str, Any] = {}
+    for key, key_node, value in items:
+        if key not in fields:
+            text = f"unknown key {_join(where, shown(key))}{nearest(key, fields)}"
+            problems.append(_Problem(_line(key_node), f"{text}; allowed here: {', '.join(fields)}"))
+        elif not _is_null(value):  # a key without a value keeps its default
+            try:
+                given[key] = _field(value, fields[key], hints[key], _join(where, key), problems)
+            except _WrongError as error:
+                problems += error.problems
+    missing = [name for name, field in fields.items() if _is_needed(field) and name not in given]
+    if missing:
+        if len(problems) == found:
+            text = f"{where or 'the file'} needs {' and '.join(missing)}"
+            problems.append(_Problem(_line(node), text))
+        return None
+    try:
+        return kind(**given)
+    except BadValuesError as error:
+        for mistake in error.mistakes:
+            line = lines.get(mistake.key, _line(node))
+            problems.append(_Problem(line, f"{_join(where, mistake.key)}: {mistake}"))
+        return None
+
+
+def _is_needed(field: dataclasses.Field[Any]) -> bool:
+    missing = dataclasses.MISSING
+    return field.default is missing and field.default_factory is missing
+
+
+def _field(
+    node: yaml.Node,
+    field: dataclasses.Field[Any],
+    kind: Any,
+    where: str,
+    problems: list[_Problem],
+) -> Any:
+    if dataclasses.is_dataclass(kind):
+        value = _build_dataclass(node, kind, where, problems)
+        if value is None:
+            raise _WrongError([])  # already told
+        return value
+    try:
+        return _value(node, kind, where)
+    except _WrongError as error:
+        if field.repr:
+            raise
+        raise _wrong(node, f"{where} must be text (put it in quotes)") from error
+
+
+def _value(node: yaml.Node, kind: Any, where: str) -> Any:
+    """One node as ``kind``.  Raises _WrongError with all that is wrong within it."""
     origin = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):
         options = [option for option in typing.get_args(kind) if option is not type(None)]
-        return _value(document, node, options[0], where)
+        return _value(node, options[0], where)
     if origin is tuple:
-        return _sequence(document, node, typing.get_args(kind)[0], where)
+        return _sequence(node, typing.get_args(kind)[0], where)
     if origin is dict:
-        return _dictionary(document, node, typing.get_args(kind)[1], where)
+        return _dictionary(node, typing.get_args(kind)[1], where)
     if kind is typing.Any:
-        return _plain(document, node, where)
-    return _scalar(document, node, kind, where)
+        return _plain(node, where)
+    if dataclasses.is_dataclass(kind):
+        problems: list[_Problem] = []
+        value = _build_dataclass(node, kind, where, problems)
+        if problems:
+            raise _WrongError(problems)
+        return value
+    return _scalar(node, kind, where)
 
 
-def _scalar(document: Document, node: yaml.Node, kind: Any, where: str) -> Any:
+def _scalar(node: yaml.Node, kind: Any, where: str) -> Any:
     if isinstance(node, yaml.ScalarNode):
         if isinstance(kind, type) and issubclass(kind, StrEnum) and node.value in list(kind):
             return kind(node.value)
-        plain = _plain(document, node, where)
+        plain = _plain(node, where)
         if kind is float and type(plain) is int:
             return float(plain)
         if type(plain) is kind:
@@ -216,40 +297,50 @@ def _scalar(document: Document, node: yaml.Node, kind: Any, where: str) -> Any:
         got = f"{shown(node.value)!r}"
     else:
         got = "a list" if isinstance(node, yaml.SequenceNode) else "a mapping"
-    raise UserError(f"{_at(document, node)}: {where} must be {_expectation(kind)}, not {got}")
+    raise _wrong(node, f"{where} must be {_expectation(kind)}, not {got}")
 
 
-def _plain(document: Document, node: yaml.Node, where: str) -> Any:
+def _plain(node: yaml.Node, where: str) -> Any:
+    """A node as plain Python values (safe types only)."""
+    loader = yaml.SafeLoader("")
     try:
-        return to_plain(node)
-    except (yaml.YAMLError, ValueError, OverflowError, TypeError) as error:
-        raise UserError(
-            f"{_at(document, node)}: {where} is not a plain value (quote it if it is text)"
-        ) from error
+        return loader.construct_document(node)
+    except (yaml.YAMLError, ValueError, OverflowError, TypeError, LookupError) as error:
+        raise _wrong(node, f"{where} is not a plain value (quote it if it is text)") from error
+    finally:
+        loader.dispose()
 
 
-def _sequence(document: Document, node: yaml.Node, kind: Any, where: str) -> tuple[Any, ...]:
+def _sequence(node: yaml.Node, kind: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(node, yaml.SequenceNode):
-        raise UserError(f"{_at(document, node)}: {where} must be a list")
-    problems: list[str] = []
-    items = tuple(
-        _build(document, item, kind, f"{where}[{index}]", problems)
+        raise _wrong(node, f"{where} must be a list")
+    problems: list[_Problem] = []
+    values = [
+        _collected(item, kind, f"{where}[{index}]", problems)
         for index, item in enumerate(node.value)
-    )
+    ]
     if problems:
-        raise UserError(problems)
-    return items
+        raise _WrongError(problems)
+    return tuple(values)
 
 
-def _dictionary(document: Document, node: yaml.Node, kind: Any, where: str) -> dict[str, Any]:
-    problems: list[str] = []
-    result = {
-        key: _build(document, value, kind, _join(where, shown(key)), problems)
-        for key, _, value in mapping_items(document, node, where)
+def _dictionary(node: yaml.Node, kind: Any, where: str) -> dict[str, Any]:
+    problems: list[_Problem] = []
+    values = {
+        item.key: _collected(item.value, kind, _join(where, shown(item.key)), problems)
+        for item in _items(node, where, problems)
     }
     if problems:
-        raise UserError(problems)
-    return result
+        raise _WrongError(problems)
+    return values
+
+
+def _collected(node: yaml.Node, kind: Any, where: str, problems: list[_Problem]) -> Any:
+    try:
+        return _value(node, kind, where)
+    except _WrongError as error:
+        problems += error.problems
+        return None
 
 
 def _expectation(kind: Any) -> str:
