@@ -91,10 +91,13 @@ def read_document(path: Path, *, regular: bool = False) -> Document:
     try:
         # Without waiting: opening a pipe that nobody writes to would never return.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (os.O_NONBLOCK if regular else 0))
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             if regular and not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise UserError(f"{path}: is no regular file")
-            data = file.read(MAX_BYTES + 1)
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read(MAX_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     if len(data) > MAX_BYTES:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,8 +14,9 @@ from hypothesis import strategies as st
 from usersessionmon.errors import UserError
 from usersessionmon.model import Means, Moment, Record
 from usersessionmon.rules import selftest
+from usersessionmon.rules.bounds import MAX_TEXT
 from usersessionmon.rules.fields import HOLES, read_ip, undo_vis
-from usersessionmon.rules.matcher import MAX_TEXT, RuleSet, compile_rules, find, load_rules, unwrap
+from usersessionmon.rules.matcher import RuleSet, compile_rules, find, load_rules, unwrap
 from usersessionmon.rules.pack import Pack, PackSpec, builtin_distros, pick_distro, resolve_distro
 from usersessionmon.rules.template import Line, compile_line, fill
 from usersessionmon.strict import build, parse_document
@@ -51,6 +55,9 @@ rules:
     assert problems["Hello root"] == "the rule takes it and must not"
 
 
+_SETS = "rules: {{a: {{means: accepted, lines: [x], sets: {{{}}}}}}}"
+
+
 @pytest.mark.parametrize(
     ("yaml", "word"),
     [
@@ -59,6 +66,20 @@ rules:
         ("rules: {a: {means: accepted, lines: ['x } y']}}", "stray brace"),
         ("rules: {a: {means: accepted, lines: []}}", "at least one line"),
         ("rules: {a: {means: accepted, lines: [x], sets: {nobody: 1}}}", "unknown capture nobody"),
+        (_SETS.format("user: 2026-01-01"), "a: sets: user must be text (put it in quotes)"),
+        (_SETS.format("user: {a: b}"), "a: sets: user must be text"),
+        (_SETS.format("user: "), "a: sets: user must be text"),
+        (_SETS.format("port: true"), "a: sets: port must be a whole number"),
+        (_SETS.format("port: -1"), "a: sets: port must be a whole number from 0"),
+        (_SETS.format("uid: 100000000000000000000"), "a: sets: uid must be a whole number from 0"),
+        (_SETS.format("valid_user: 1"), "a: sets: valid_user must be true or false"),
+        (_SETS.format("reason: tired"), "a: sets: reason must be one of user, network"),
+        (_SETS.format('user: "a\\e[31m"'), "a: sets: user must be text without control"),
+        (
+            "rules: {a: {means: accepted, lines: [x], examples: [{text: x, gives: {user: 5}}]}}",
+            "a: gives of 'x': user must be text",
+        ),
+        ("rules: {a: {means: accepted, lines: [x]}}", "programs: name at least one"),
         ("services: {sshd: somehow}\nrules: {}", "unknown kind of PAM service"),
     ],
 )
@@ -73,6 +94,8 @@ def test_a_bad_pack_is_told_with_file_and_rule(yaml: str, word: str) -> None:
     [
         ("rules: {a: {means: accpted, lines: [x]}}", "own.yaml:1: rules.a.means must be one of"),
         ("rules:\n  a: {meens: accepted}", "own.yaml:2: unknown key rules.a.meens (did you mean"),
+        ("rules:\n  a: {means: accepted}", "own.yaml:2: rules.a needs lines"),
+        ("rules: {a: {}}", "own.yaml:1: rules.a needs means and lines"),
         ("rules: [1]", "own.yaml:1: rules must be a mapping"),
     ],
 )
@@ -182,6 +205,85 @@ def test_a_user_name_is_unescaped_as_sshd_escaped_it() -> None:
     assert undo_vis(r"a\nb\033") == r"a\nb\033"
     assert undo_vis(r"\\303\\251") == r"\303\251"
     assert undo_vis(r"\377x") == r"\377x"
+
+
+@given(st.text(st.characters(exclude_categories=[])))
+def test_what_fills_a_capture_is_printable(text: str) -> None:
+    for hole in HOLES.values():
+        if hole.into is not None and hole.read not in (int, str):
+            value = hole.read(text)
+            assert value is None or str(value).isprintable() or hole.read is read_ip
+
+
+def test_control_characters_of_a_name_come_out_as_sshd_would_write_them() -> None:
+    assert undo_vis("al\x0bice") == r"al\013ice"
+    assert undo_vis("al\x9bice") == r"al\302\233ice"
+    assert undo_vis("al\u202eice") == r"al\342\200\256ice"
+    assert undo_vis("CORP\\\\al\x1bice") == r"CORP\al\033ice"
+    assert undo_vis("\ud800") == r"\355\240\200"
+
+
+def test_no_line_gives_a_capture_that_a_terminal_obeys() -> None:
+    evil = "a\x1b[31m\x9b\u202eb\x7f"
+    lines = [
+        ("sshd", f"Failed password for {evil} from 192.0.2.1 port 1 ssh2"),
+        ("sshd", f"Accepted password for {evil} from 192.0.2.1 port 1 ssh2"),
+        ("sudo", f"{evil} : TTY={evil} ; PWD=/ ; USER={evil} ; COMMAND={evil}"),
+        ("su", f"(to {evil}) {evil} on {evil}"),
+        ("dropbear", f"Password auth succeeded for '{evil}' from [fe80::1%{evil}]:22"),
+        (
+            "login",
+            f"pam_unix(login:session): session opened for user {evil}(uid=1) by {evil}(uid=0)",
+        ),
+    ]
+    for program, text in lines:
+        event = RULES.match(Record(Moment(0, ""), None, program, 1, text))
+        assert event is not None, text
+        assert all(str(value).isprintable() for value in event.got.values()), event.got
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("{text}{text}{text}{text}z", "{text} and {text} need text between them"),
+        ("{user}{claimed_host}", "unknown hole"),
+        ("{word}{word}z", "{word} and {word} need text between them"),
+        ("a {some_text} b {some_text} c {some_text} d {text}", "4 holes of free text"),
+        ("{text}a{text}a{text}z{number}", "so many ways"),
+        ("{word}a{word}a{word}a{word}z", "so many ways"),
+    ],
+)
+def test_a_line_that_could_take_minutes_is_refused(line: str, word: str) -> None:
+    with pytest.raises(UserError, match=re.escape(word)):
+        compile_line(line)
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{text}a{text}z{number}", "a" * 1000 + "z" * 1000 + "b"),
+        ("{text}a{text}a{text}z", "a" * 2000 + "z" * 40 + "b"),
+        ("{text}a{text}b{text}z", "a" * 2000 + "z" * 48),
+        ("{some_text} from {some_text} to {text}.", " from " * 170 + " to " * 250 + "x"),
+        ("{word}a{word}z", "a" * 1000 + "z" * 1000 + "b"),
+        ("{word} {word} {word} {word} {word}: {text}", "a " * 1000),
+    ],
+)
+def test_a_line_that_is_taken_is_quick_on_the_worst_text(source: str, text: str) -> None:
+    line = compile_line(source)
+    begun = time.process_time()
+    line.match(text[:MAX_TEXT])
+    assert time.process_time() - begun < 1
+
+
+def test_a_rule_file_that_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "own.yaml")
+    with pytest.raises(UserError, match=r"own\.yaml: is no regular file"):
+        load_rules("generic", rules_dir=tmp_path)
+    (tmp_path / "own.yaml").unlink()
+    (tmp_path / "own.yaml").mkdir()
+    with pytest.raises(UserError, match=r"own\.yaml: is no regular file"):
+        load_rules("generic", rules_dir=tmp_path)
 
 
 def test_repeated_messages_are_unwrapped() -> None:

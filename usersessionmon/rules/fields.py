@@ -1,6 +1,7 @@
 """The one table of the holes that a rule's line may have: their shape, and how they are read.
 
-A hole's shape is linear to match: no nested quantifiers, and few holes of free text in a line.
+A hole's shape is linear to match: no nested quantifiers; ``bounds`` limits what a line of several
+holes may cost.
 ``user`` and ``claimed`` both fill ``user``: the first is an account that exists (take the leftmost
 reading, what follows may be the client's text), the second is what an outsider typed (greedy, so
 the rightmost address wins).  sshd writes names through vis(3); PAM and the others write the bytes.
@@ -33,12 +34,13 @@ _PRIORITY_OF_NONE = frozenset({"UNKNOWN"})
 def undo_vis(text: str) -> str:
     r"""Undo vis(3) as sshd uses it (log.c): ``\\`` is a backslash, ``\303\251`` is é.
 
-    Control characters and bytes that are no UTF-8 stay escaped, so that the result is printable.
+    Control characters and bytes that are no UTF-8 stay escaped, and what other writers than sshd
+    left raw is escaped, so that the result is printable.
     """
     if "\\" not in text:
-        return text
+        return visible(text)
     pieces = text.split("\\\\")  # an escaped backslash never begins another escape
-    return "\\".join(_OCTAL_RUN.sub(_octal_bytes, piece) for piece in pieces)
+    return "\\".join(visible(_OCTAL_RUN.sub(_octal_bytes, piece)) for piece in pieces)
 
 
 def _octal_bytes(match: re.Match[str]) -> str:
@@ -47,11 +49,12 @@ def _octal_bytes(match: re.Match[str]) -> str:
         text = bytes(codes).decode("utf-8")
     except UnicodeDecodeError:
         return match.group()
-    return "".join(c if c.isprintable() else _octal(c) for c in text)
+    return visible(text)
 
 
 def _octal(character: str) -> str:
-    return "".join(f"\\{byte:03o}" for byte in character.encode())
+    """Half of a surrogate pair (from a JSON log) is three bytes as well."""
+    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogatepass"))
 
 
 def visible(text: str) -> str:
@@ -124,7 +127,7 @@ HOLES: dict[str, Hole] = {
     "by_uid": Hole(_NUMBER, "by_uid", int),
     # from where
     "ip": Hole(_IP, "ip", read_ip),
-    "ip_port": Hole(r"\S{3,80}", "ip_port", str),
+    "ip_port": Hole(r"\S{3,80}", "ip_port", visible),
     "peer": Hole(r"\S{1,256}", "peer", visible),
     "port": Hole(r"[0-9]{1,5}", "port", int),
     # how

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import cast
 
 from usersessionmon.errors import UserError
 from usersessionmon.model import Captures, Event, Proof, Record
 
+from .bounds import MAX_TEXT
 from .dispatch import MEMO, Candidate, ProgramTable, Rule
 from .pack import (
-    CAPTURES,
     Distro,
     Pack,
+    RuleSpec,
     ServiceKind,
     ServiceSpec,
     builtin_distros,
@@ -23,11 +24,10 @@ from .pack import (
     resolve_distro,
     service_of,
     user_packs,
+    wrong_captures,
 )
 from .template import Line, compile_line
 
-MAX_TEXT = 2048
-"""Characters of a message that are looked at; sshd cuts at 500, sudo at 980 (syslog_maxlen)."""
 _REPEATED = re.compile(r"message repeated ([0-9]{1,9}) times: \[ ?(.*)\]", re.DOTALL)
 
 
@@ -145,6 +145,8 @@ def compile_rules(packs: Iterable[Pack]) -> Iterable[Rule]:
     for pack in packs:
         services, trouble = _services(pack)
         problems += trouble
+        if pack.spec.rules and not pack.spec.programs:
+            problems.append(f"{pack.file}: programs: name at least one whose lines the rules are")
         for name, spec in pack.spec.rules.items():
             lines: list[Line] = []
             for source in spec.lines:
@@ -152,14 +154,7 @@ def compile_rules(packs: Iterable[Pack]) -> Iterable[Rule]:
                     lines.append(compile_line(source))
                 except UserError as error:
                     problems += [f"{pack.file}: {name}: {line}" for line in error.lines]
-            problems += [
-                f"{pack.file}: {name}: sets: unknown capture {key}; known: "
-                + ", ".join(sorted(CAPTURES))
-                for key in spec.sets
-                if key not in CAPTURES
-            ]
-            if not spec.lines:
-                problems.append(f"{pack.file}: {name}: a rule needs at least one line")
+            problems += [f"{pack.file}: {name}: {line}" for line in _wrong_values(spec)]
             service = pack.spec.service or pack.name
             rules[name] = Rule(
                 name, pack.name, pack.file, service, spec.means, spec, tuple(lines), services
@@ -167,6 +162,16 @@ def compile_rules(packs: Iterable[Pack]) -> Iterable[Rule]:
     if problems:
         raise UserError(problems)
     return rules.values()
+
+
+def _wrong_values(spec: RuleSpec) -> Iterator[str]:
+    if not spec.lines:
+        yield "a rule needs at least one line"
+    for problem in wrong_captures(spec.sets):
+        yield f"sets: {problem}"
+    for example in spec.examples:
+        for problem in wrong_captures(example.gives):
+            yield f"gives of {example.text!r}: {problem}"
 
 
 def _services(pack: Pack) -> tuple[dict[str, ServiceSpec], list[str]]:

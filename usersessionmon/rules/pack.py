@@ -8,14 +8,16 @@ the programs, never which form of a line is understood.
 
 from __future__ import annotations
 
+import typing
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from usersessionmon.errors import UserError
-from usersessionmon.model import Captures, Means
-from usersessionmon.strict import build, parse_document, read_document
+from usersessionmon.model import Captures, Means, Reason
+from usersessionmon.strict import build, parse_document, read_document, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,8 @@ def user_packs(folder: Path) -> dict[str, Pack]:
     except OSError as error:
         raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
     for path in paths:
-        found[path.stem] = Pack(path.stem, str(path), build(read_document(path), PackSpec))
+        document = read_document(path, regular=True)
+        found[path.stem] = Pack(path.stem, str(path), build(document, PackSpec))
     return found
 
 
@@ -172,4 +175,30 @@ def service_of(entry: str) -> ServiceSpec:
         raise UserError(f"unknown kind of PAM service {kind!r}; known: {known}") from error
 
 
-CAPTURES = frozenset(Captures.__annotations__)
+def wrong_captures(values: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with captures that a pack gives by itself (``sets``, ``gives``), a sentence
+    each: the sessions and the state rely on ``model.Captures``."""
+    for key, value in values.items():
+        if key not in _CAPTURES:
+            yield f"unknown capture {shown(key)}; known: {', '.join(sorted(_CAPTURES))}"
+        elif type(value) not in _CAPTURES[key]:
+            yield f"{key} must be {_KINDS[_CAPTURES[key][0]]}"
+        elif isinstance(value, str) and not value.isprintable():
+            yield f"{key} must be text without control characters"
+        elif isinstance(value, int) and not 0 <= value < _TOO_MANY:
+            yield f"{key} must be a whole number from 0 to {_TOO_MANY - 1}"
+        elif key in _CLOSED and value not in list(_CLOSED[key]):
+            yield f"{key} must be one of {', '.join(_CLOSED[key])}"
+
+
+_CAPTURES: dict[str, tuple[type, ...]] = {
+    key: typing.get_args(hint) or (hint,) for key, hint in typing.get_type_hints(Captures).items()
+}
+_KINDS = {
+    str: "text (put it in quotes)",
+    int: "a whole number",
+    bool: "true or false",
+}
+_CLOSED = {"reason": tuple(Reason), "shutdown": (Reason.SHUTDOWN, Reason.REBOOT)}
+_TOO_MANY = 10**10
+"""A hole of digits holds ten at most."""

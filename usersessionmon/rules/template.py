@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from usersessionmon.errors import UserError
 
+from .bounds import check_bounds
 from .fields import HOLES, Reader, Value, is_ip, read_ip
 from .words import Part, Words, words_of
 
@@ -27,11 +28,16 @@ class Line:
     literal: int
     """How many characters are literal: the more, the sooner a line is tried."""
     words: Words
+    tail: str = ""
+    """The literal text at its end: looked at first, because an expression that has to give up there
+    tries every other way before."""
     compound: bool = False
     """True when a hole holds more than one capture (``peer``, ``ip_port``)."""
 
     def match(self, text: str) -> dict[str, Value] | None:
         """What the holes hold, or None when the text is not of this line."""
+        if not text.endswith(self.tail):
+            return None
         found = self.regex.fullmatch(text)
         if found is None:
             return None
@@ -88,8 +94,10 @@ def split(source: str) -> tuple[Part, ...]:
 
 
 def compile_line(source: str) -> Line:
-    """Compile one line.  Raises UserError when it says something that it cannot mean."""
+    """Compile one line.  Raises UserError when it says something that it cannot mean, or when a
+    text could be made that takes it too long."""
     parts = split(source)
+    check_bounds(source, parts)
     pattern: list[str] = []
     fills: list[tuple[str, Reader]] = []
     for part in parts:
@@ -111,6 +119,7 @@ def compile_line(source: str) -> Line:
         fills=tuple(fills),
         literal=sum(len(part.text) for part in parts if not part.is_hole),
         words=words_of(parts),
+        tail="" if not parts or parts[-1].is_hole else parts[-1].text,
         compound=any(name in {"peer", "ip_port"} for name, _ in fills),
     )
 
