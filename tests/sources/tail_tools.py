@@ -6,7 +6,7 @@ import gzip
 import os
 import shutil
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, date, timedelta
 from pathlib import Path
 
 from usersessionmon.clock import ManualClock
@@ -129,18 +129,46 @@ def shift(path: Path) -> None:
                 old.rename(path.with_name(f"{path.name}.{number + 1}{suffix}"))
 
 
-def rotate(path: Path, *, create: bool = True) -> Path:
+Naming = Callable[[Path], Path]
+"""Gives the name that the log gets when it is rotated, and makes room for it."""
+
+
+def falling(path: Path) -> Path:
+    """As logrotate and newsyslog: the lowest number is the newest."""
     shift(path)
-    goal = path.with_name(f"{path.name}.1")
+    return path.with_name(f"{path.name}.1")
+
+
+def rising(path: Path) -> Path:
+    """As by hand, or by ``mv --backup=numbered``: the highest number is the newest."""
+    return path.with_name(f"{path.name}.{_rotations(path) + 1}")
+
+
+def dated(path: Path) -> Path:
+    day = date(2026, 11, 21) + timedelta(days=_rotations(path))
+    return path.with_name(f"{path.name}-{day:%Y%m%d}")
+
+
+def day_first(path: Path) -> Path:
+    """Dates that do not sort by age: ``-30112026`` is before ``-01122026``."""
+    day = date(2026, 11, 21) + timedelta(days=_rotations(path))
+    return path.with_name(f"{path.name}-{day:%d%m%Y}")
+
+
+def _rotations(path: Path) -> int:
+    return sum(1 for other in path.parent.glob(f"{path.name}[.-]*"))
+
+
+def rotate(path: Path, *, create: bool = True, naming: Naming = falling) -> Path:
+    goal = naming(path)
     path.rename(goal)
     if create:
         path.touch()
     return goal
 
 
-def copytruncate(path: Path) -> Path:
-    shift(path)
-    goal = path.with_name(f"{path.name}.1")
+def copytruncate(path: Path, *, naming: Naming = falling) -> Path:
+    goal = naming(path)
     shutil.copyfile(path, goal)
     os.truncate(path, 0)
     return goal

@@ -11,7 +11,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from usersessionmon.sources.tail import LINGER
 
-from .tail_tools import Daemon, Follower, copytruncate, pack, rotate
+from .tail_tools import (
+    Daemon,
+    Follower,
+    Naming,
+    copytruncate,
+    dated,
+    day_first,
+    falling,
+    pack,
+    rising,
+    rotate,
+)
 
 
 class LogMachine(RuleBasedStateMachine):
@@ -21,6 +32,8 @@ class LogMachine(RuleBasedStateMachine):
     truncated, packed or deleted, and cutting a file within a line.
     """
 
+    naming: Naming = staticmethod(falling)
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
@@ -29,7 +42,6 @@ class LogMachine(RuleBasedStateMachine):
         self.daemon.write()
         self.follower = Follower(self.path, from_start=True)
         self.follower.drain()
-        self.dates = 0
 
     @rule(count=st.integers(1, 12), size=st.sampled_from([0, 0, 200, 3000]))
     def write(self, count: int, size: int) -> None:
@@ -47,7 +59,7 @@ class LogMachine(RuleBasedStateMachine):
     @rule(create=st.booleans())
     @precondition(lambda self: self.path.exists())
     def rename(self, create: bool) -> None:
-        rotate(self.path, create=create)
+        rotate(self.path, create=create, naming=self.naming)
 
     @rule()
     @precondition(lambda self: self.daemon.on_current())
@@ -56,14 +68,14 @@ class LogMachine(RuleBasedStateMachine):
         if self.path.stat().st_size:
             self.follower.drain()
             self.daemon.write(2)
-            copytruncate(self.path)
+            copytruncate(self.path, naming=self.naming)
 
-    @rule(number=st.integers(1, 4))
+    @rule(number=st.integers(0, 3))
     @precondition(lambda self: self.daemon.on_current())
     def pack_an_old_one(self, number: int) -> None:
-        old = self.path.with_name(f"auth.log.{number}")
-        if old.exists():
-            pack(old)
+        plain = [old for old in self.path.parent.glob("auth.log[.-]*") if old.suffix != ".gz"]
+        if number < len(plain):
+            pack(sorted(plain)[number])
 
     @rule()
     @precondition(lambda self: self.daemon.on_current())
@@ -128,5 +140,21 @@ class LogMachine(RuleBasedStateMachine):
             self.folder.cleanup()
 
 
-LogMachine.TestCase.settings = settings(deadline=None, stateful_step_count=40)
+class RisingMachine(LogMachine):
+    naming: Naming = staticmethod(rising)
+
+
+class DatedMachine(LogMachine):
+    naming: Naming = staticmethod(dated)
+
+
+class DayFirstMachine(LogMachine):
+    naming: Naming = staticmethod(day_first)
+
+
+for _machine in (LogMachine, RisingMachine, DatedMachine, DayFirstMachine):
+    _machine.TestCase.settings = settings(deadline=None, stateful_step_count=40)
 TestLog = LogMachine.TestCase
+TestRising = RisingMachine.TestCase
+TestDated = DatedMachine.TestCase
+TestDayFirst = DayFirstMachine.TestCase

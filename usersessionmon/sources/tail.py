@@ -20,6 +20,7 @@ from usersessionmon.envelope.text import LineReader
 from usersessionmon.model import Batch, Record
 
 from .tail_notes import GONE, Notes
+from .tail_order import Past, before
 from .tail_part import STRIDE, ChangedError, Mark, Part
 from .tail_position import Position, load_position, save_position
 from .tail_resume import between, find_copy, resume, resume_behind
@@ -67,6 +68,7 @@ class TailSource:
         self._wake = wake
         self._watcher: PathWatcher | None = None
         self._parts: list[Part] = []
+        self._past = Past()
         self._begun = False
         self._told: tuple[tuple[Mark, ...], Mark | None] | None = None
         self._records: list[Record] = []
@@ -137,21 +139,28 @@ class TailSource:
         readable, must not be taken for a new one later.
         """
         if self._saved is None:
+            self._past = Past(before(self._path))
             return True
         position = load_position(self._saved)
         if position is None:
             self._notes.say("the saved position cannot be understood")
             self._at_end_first = not self._from_start
+            self._past = Past(before(self._path))
             return True
+        self._past = position.past
         self._parts = resume(position, self._path)
         found = bool(self._parts) or not position.marks
         if not self._parts and position.behind:
-            self._parts = resume_behind(position.behind, self._path)
+            self._parts = resume_behind(position.behind, position.past, self._path)
             found = found and bool(self._parts)
         if not self._parts and not self._can_open():
             return False
         if not found:
             self._notes.missing_since(position.saved_us)
+            self._past = self._past.more(*before(self._path))
+        there = {part.identity for part in self._parts}
+        gone = [mark for mark in position.marks if (mark.device, mark.inode) not in there]
+        self._past = self._past.more(*gone)  # packed since, perhaps
         self._limit_parts()
         self._reader.restore(position.reader)
         return True
@@ -170,8 +179,7 @@ class TailSource:
     def _limit_parts(self) -> None:
         for part in self._parts[:-PARTS_MAX]:
             self._notes.say("passed over, there are too many files to catch up with", part.path)
-            part.close()
-        del self._parts[:-PARTS_MAX]
+            self._finish(part)
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -188,7 +196,7 @@ class TailSource:
             except OSError as error:
                 self._notes.failed(error)
                 if part is not self._parts[-1]:
-                    self._drop(part)
+                    self._finish(part)
         return True
 
     def _drain(self, part: Part, size: int, limit: int) -> bool:
@@ -224,7 +232,7 @@ class TailSource:
     def _changed(self, part: Part) -> None:
         """A file does not hold any more what was read of it."""
         if part is not self._parts[-1] or part.complete():
-            self._drop(part)
+            self._finish(part)
             return
         if part.cut_short():
             part.go_to_end()
@@ -232,8 +240,10 @@ class TailSource:
             return
         mark = part.mark()
         part.restart()
-        copies = find_copy(mark, part, self._path)
+        past = self._past.beside([other.mark() for other in self._parts])
+        copies = find_copy(mark, part, self._path, past)
         if not copies:
+            self._past = self._past.more(mark)
             self._notes.say("was truncated; what was written just before may be missing")
             return
         self._parts[-1:-1] = copies
@@ -253,6 +263,7 @@ class TailSource:
             return False
         identity = (status.st_dev, status.st_ino)
         if self._parts and self._parts[-1].identity == identity:
+            self._past = self._past._replace(seen_ns=status.st_mtime_ns)
             self._notes.present()
             return False
         for part in self._parts:
@@ -261,7 +272,10 @@ class TailSource:
                 self._parts.append(part)
                 part.retires = None
                 return True
-        return self._open()
+        opened = self._open()
+        if opened:
+            self._past = self._past._replace(seen_ns=status.st_mtime_ns)
+        return opened
 
     def _open(self) -> bool:
         try:
@@ -282,7 +296,7 @@ class TailSource:
             self._drop(self._parts[-1])
         elif self._parts:
             self._notes.say("was rotated; going on with the new file")
-            self._parts += between(self._parts, part, self._path)
+            self._parts += between(self._parts, part, self._path, self._past)
         elif self._at_end_first:
             part.go_to_end()
         self._at_end_first = False
@@ -303,7 +317,7 @@ class TailSource:
                     part.retires = now if part.complete() else now + LINGER
                 if now >= part.retires:
                     self._take_last(part)
-                    self._drop(part)
+                    self._finish(part)
             started = started or part.offset > 0
         empty = [part for part in self._parts[:-1] if not part.offset]
         for part in empty[:-EMPTY_MAX]:
@@ -320,6 +334,12 @@ class TailSource:
             part.close()
         self._parts.clear()
 
+    def _finish(self, part: Part) -> None:
+        """Give up a part whose lines were told: it is never to be taken for a new one."""
+        if part.offset:
+            self._past = self._past.more(part.mark())
+        self._drop(part)
+
     def _drop(self, part: Part) -> None:
         self._parts.remove(part)
         part.close()
@@ -335,4 +355,5 @@ class TailSource:
         if (marks, behind) == self._told:
             return None
         self._told = (marks, behind)
-        return save_position(Position(marks, behind, self._reader.save(), self._clock.now_us()))
+        saved_us = self._clock.now_us()
+        return save_position(Position(marks, behind, self._reader.save(), saved_us, self._past))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from .tail_order import Past
 from .tail_part import HEAD_MAX, Mark
 
 FORM = 1
@@ -19,6 +20,8 @@ class Position(NamedTuple):
     """What the line reader remembers."""
     saved_us: int
     """The host's clock (microseconds UTC) when it was made."""
+    past: Past = Past()
+    """Nothing in a position of an earlier version."""
 
 
 def save_position(position: Position) -> str:
@@ -33,7 +36,9 @@ def load_position(text: str) -> Position | None:
             return None
         marks = tuple(_mark(*fields) for fields in data["marks"])
         behind = None if data["behind"] is None else _mark(*data["behind"])
-        return Position(marks, behind, data["reader"], int(data["saved_us"]))
+        read, seen_ns = data.get("past", Past())
+        past = Past(tuple(_mark(*fields) for fields in read), int(seen_ns))
+        return Position(marks, behind, data["reader"], int(data["saved_us"]), past)
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
 

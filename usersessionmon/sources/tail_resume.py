@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from .tail_order import Past, after, newer
 from .tail_part import Mark, Part
 from .tail_position import Position
-from .tail_siblings import Sibling, find, newer, peek, siblings
+from .tail_siblings import Sibling, find, peek, siblings
 
 
 def resume(position: Position, path: Path) -> list[Part]:
@@ -29,17 +30,18 @@ def resume(position: Position, path: Path) -> list[Part]:
             parts.append(old[0])
         elif old is not None:
             old[0].close()
-    return [*parts, found[0], *_after(found[1], path, others)]
+    past = position.past.beside(position.marks)
+    return [*parts, found[0], *_after(found[1], path, others, past)]
 
 
-def resume_behind(mark: Mark, path: Path) -> list[Part]:
+def resume_behind(mark: Mark, past: Past, path: Path) -> list[Part]:
     """As ``resume``, from the mark of a file that had no lines yet."""
     others = siblings(path)
     found = find(mark, path, others)
-    return [] if found is None else [found[0], *_after(found[1], path, others)]
+    return [] if found is None else [found[0], *_after(found[1], path, others, past)]
 
 
-def between(parts: Sequence[Part], current: Part, path: Path) -> list[Part]:
+def between(parts: Sequence[Part], current: Part, path: Path, past: Past) -> list[Part]:
     """What was written and rotated away since the last of ``parts``, which are read to their ends,
     was the file at the path; ``current`` is that file now."""
     others = siblings(path)
@@ -59,19 +61,26 @@ def between(parts: Sequence[Part], current: Part, path: Path) -> list[Part]:
         rest = [part]  # the same log, written anew, and written to before it was rotated
     if sibling is None:
         return []
-    others = [other for other in others if other.identity not in known]
-    return rest + newer(sibling, others, [current.peek()])
+    past = past.beside([part.mark() for part in parts])
+    for part in newer(sibling, others, [current.peek()], past):
+        if part.identity in known:
+            part.close()
+        else:
+            rest.append(part)
+    return rest
 
 
-def find_copy(mark: Mark, part: Part, path: Path) -> list[Part]:
+def find_copy(mark: Mark, part: Part, path: Path, past: Past) -> list[Part]:
     """After a truncation of ``part``: the copy that was made before, at the mark, and what was
     copied since.  Empty when there is none."""
     if not mark.head_size:
         return []
+    past = past.beside([mark])
     everything = siblings(path)
     others = [other for other in everything if other.identity != part.identity]
     for renamed in [other for other in everything if other.identity == part.identity]:
-        others = [other for other in others if renamed.newer_than(other)]
+        later = after(renamed, others, past)
+        others = [other for other in others if other not in later]
     found = find(mark, path, others)
     if found is None:
         return []
@@ -80,8 +89,8 @@ def find_copy(mark: Mark, part: Part, path: Path) -> list[Part]:
         copy.close()
         return []
     copy.final = True
-    return [copy, *newer(sibling, others, [part.peek(), peek(path)])]
+    return [copy, *newer(sibling, others, [part.peek(), peek(path)], past)]
 
 
-def _after(sibling: Sibling | None, path: Path, others: list[Sibling]) -> list[Part]:
-    return [] if sibling is None else newer(sibling, others, [peek(path)])
+def _after(sibling: Sibling | None, path: Path, others: list[Sibling], past: Past) -> list[Part]:
+    return [] if sibling is None else newer(sibling, others, [peek(path)], past)

@@ -8,35 +8,25 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from .tail_part import HEAD_MAX, PACKED, Mark, Part
+from .tail_part import PACKED, Mark, Part
 
 MOST = 400
 """How many copies are looked at, the newest first."""
 _ROTATED = re.compile(r"[.\-_](\d[\d.\-_T:+]*)")
 _NUMBER_DIGITS = 3
 """A longer number in a name is a date: nobody keeps a thousand copies."""
+NUMBERED, DATED = "numbered", "dated"
 
 
 class Sibling(NamedTuple):
     path: Path
     identity: tuple[int, int]
     modified_ns: int
-    number: int | None
-    """``1`` for ``.1``; None when copies are not numbered."""
-    date: str | None
-    """The digits of ``-20261121``; None when copies are not dated."""
-
-    def newer_than(self, other: Sibling) -> bool:
-        """By the names where both follow one scheme: a late line changes an old copy's time."""
-        if self.number is not None and other.number is not None:
-            return self.number < other.number
-        if self.date is not None and other.date is not None:
-            return self.date > other.date
-        return self.modified_ns > other.modified_ns
-
-    def is_rotated(self) -> bool:
-        """True when the name is one that rotation makes."""
-        return self.number is not None or self.date is not None
+    size: int
+    scheme: str
+    """``NUMBERED``, ``DATED``, or empty for a name that rotation does not make."""
+    rank: str
+    """The order of the names of one scheme; what it means is for ``tail_order`` to find out."""
 
 
 def siblings(path: Path) -> list[Sibling]:
@@ -76,45 +66,6 @@ def find(mark: Mark, path: Path, others: list[Sibling]) -> tuple[Part, Sibling |
     return None
 
 
-def newer(than: Sibling, others: list[Sibling], known: list[bytes]) -> list[Part]:
-    """The rotated copies that came after one, oldest first, opened at their beginnings.
-
-    A text that lies there twice is taken once (packed just now, or copied by hand).  With one that
-    begins like a ``known`` one the caller's own file is reached: it and what is newer is left out.
-    """
-    chosen = [other for other in others if other.newer_than(than) and other.is_rotated()]
-    chosen.sort(key=lambda sibling: sibling.modified_ns)
-    if all(sibling.number is not None for sibling in chosen):
-        chosen.sort(key=lambda sibling: -(sibling.number or 0))
-    elif all(sibling.date is not None for sibling in chosen):
-        chosen.sort(key=lambda sibling: sibling.date or "")
-    heads: list[bytes] = []
-    plain = {sibling.path.name for sibling in [than, *chosen]}
-    parts: list[Part] = []
-    for sibling in chosen:
-        if sibling.path.suffix in PACKED and sibling.path.stem in plain:
-            continue  # being packed at this moment
-        part = opened(sibling.path)
-        if part is None:
-            continue
-        head = part.peek()
-        if any(_same_text(head, other) for other in known):
-            part.close()
-            break
-        if any(_same_text(head, other) for other in heads):
-            part.close()
-            continue
-        heads.append(head)
-        parts.append(part)
-    return parts
-
-
-def _same_text(one: bytes, other: bytes) -> bool:
-    """One begins like the other, for a whole line at least."""
-    shorter, longer = sorted((one, other), key=len)
-    return (b"\n" in shorter or len(shorter) == HEAD_MAX) and longer.startswith(shorter)
-
-
 def peek(path: Path) -> bytes:
     """A file's first bytes; none when it cannot be opened."""
     part = opened(path)
@@ -151,19 +102,20 @@ def _sibling(path: Path, entry: os.DirEntry[str]) -> Sibling | None:
         status = entry.stat(follow_symlinks=False)
     except OSError:
         return None
-    number, date = _scheme(tail)
     identity = (status.st_dev, status.st_ino)
-    return Sibling(path.with_name(name), identity, status.st_mtime_ns, number, date)
+    times = (status.st_mtime_ns, status.st_size)
+    return Sibling(path.with_name(name), identity, *times, *_scheme(tail))
 
 
-def _scheme(tail: str) -> tuple[int | None, str | None]:
+def _scheme(tail: str) -> tuple[str, str]:
+    """The scheme and the rank of what a name has behind the log's."""
     match = _ROTATED.fullmatch(_unpacked_name(Path("log" + tail)).removeprefix("log"))
     if match is None:
-        return None, None
+        return "", ""
     digits = match[1]
     if digits.isdecimal() and len(digits) <= _NUMBER_DIGITS:
-        return int(digits), None
-    return None, digits
+        return NUMBERED, str(int(digits)).zfill(_NUMBER_DIGITS)
+    return DATED, digits
 
 
 def _unpacked_name(path: Path) -> str:
