@@ -35,6 +35,7 @@ def main(options: argparse.Namespace) -> int:
     """0 when all is well, 1 when something must be mended; 2 for a bad configuration."""
     path = find_config(options.config)
     settings = load(path)  # what is wrong with it is told by main, all of it
+    read_webhook(settings.feishu)  # so is a file that it names and that cannot be read
     findings = [
         Finding("configuration", True, "the defaults hold" if path is None else f"{path} is valid")
     ]
@@ -64,7 +65,6 @@ def _looked(
 
 
 def _webhook(settings: Settings) -> list[tuple[bool, str]]:
-    read_webhook(settings.feishu)
     channel = feishu_channel(settings, zone_of(settings))
     if channel is None:
         return [(True, "none is configured: notices go to the terminal (feishu.webhook_url)")]

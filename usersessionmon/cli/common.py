@@ -12,11 +12,11 @@ from pathlib import Path
 from sqlite3 import Connection, Error
 
 from usersessionmon.config import MonitorSettings, Settings, find_config, load
-from usersessionmon.errors import UserError
+from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.store import db
 from usersessionmon.store.place import reading, state_dir, trouble
 
-from .output import complain
+from .output import complain, printable
 
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
 
@@ -46,7 +46,7 @@ class _Format(logging.Formatter):
         self._for_systemd = for_systemd
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        text = "\n".join(printable(line) for line in super().format(record).splitlines())
         if self._for_systemd:
             level = _PRIORITIES.get(record.levelno, 6)
             return "\n".join(f"<{level}>{line}" for line in text.splitlines())
@@ -63,6 +63,12 @@ def log_to_stderr(level: str) -> None:
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(level.upper())
+
+
+def check_path(path: str) -> None:
+    """Raise TroubleError for a path that is none (an unset variable of a script)."""
+    if not path:
+        raise TroubleError("'': the path is empty; give a log, or - for standard input")
 
 
 def folder_of(settings: Settings) -> Path:

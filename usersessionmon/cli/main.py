@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -16,6 +17,7 @@ from usersessionmon import __version__
 from usersessionmon.errors import TroubleError, UserError
 
 from .output import complain
+from .streams import give_up, prepare
 
 COMMANDS = {
     "run": "monitor this host until stopped",
@@ -28,6 +30,9 @@ COMMANDS = {
     "rules": "list, test and explain the rules",
     "demo": "replay a recorded morning into the terminal",
 }
+
+_UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+"""How writing fails; of a file that has a name the error tells it."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -72,25 +77,43 @@ def build_parser(words: Sequence[str]) -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            # Output is UTF-8 whatever the locale; what is no text is shown escaped.
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    prepare()
     try:
         words = sys.argv[1:] if arguments is None else arguments
-        options = build_parser(words).parse_args(words)
-        status = options.main(options)
+        try:
+            status = _run(words)
+        except SystemExit:  # argparse: the help, the version, or wrong use
+            sys.stdout.flush()
+            raise
         sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has enough (head, less): no trouble.
+        give_up(sys.stdout)
+        return 0
+    except OSError as error:
+        complain([_words(error)])
+        give_up(sys.stdout)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _run(words: Sequence[str]) -> int:
+    try:
+        options = build_parser(words).parse_args(words)
+        return int(options.main(options))
     except UserError as error:
         complain(error.lines)
         return 2
     except TroubleError as error:
         complain(error.lines)
         return 1
-    except BrokenPipeError:
-        # Whoever read our output has enough (head, less): no trouble.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        return 130
-    return int(status)
+
+
+def _words(error: OSError) -> str:
+    """What the operating system has against going on."""
+    reason = error.strerror or type(error).__name__
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {reason}"
+    return f"standard output: cannot be written: {reason}" if error.errno in _UNWRITTEN else reason

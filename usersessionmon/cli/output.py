@@ -11,14 +11,21 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from usersessionmon.model import Change, ChangeKind, Moment, SessionView
 from usersessionmon.notify.sanitize import harmless
 
+from .streams import give_up
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": "))
 _GAP = 3
 """Blanks between two columns."""
+_MANY = 500
+"""Rows beyond which a table is plain lines."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -86,13 +93,28 @@ def number(value: float | None) -> float | int | None:
 
 
 def json_line(data: Mapping[str, Any]) -> str:
-    """One object as one line of valid UTF-8 (lone surrogates cannot come from our readers)."""
-    return _ENCODER.encode(data)
+    """One object as one line of valid UTF-8.
+
+    Terminals read JSON too: what is not printable is written as ``\\uXXXX``, which means the same.
+    """
+    text = _ENCODER.encode(data)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def printable(text: str) -> str:
+    """Foreign text for one line of a message: as it is, but what a terminal would obey or hide is
+    escaped (``\\x1b``), and so is a file name's byte that is no UTF-8 (``\\xff``)."""
+    if text.isprintable():
+        return text
+    known = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in known)
 
 
 def say(text: str = "") -> None:
     """One line for people, on standard output."""
-    print(text)
+    print(printable(text))
 
 
 def say_json(data: Mapping[str, Any]) -> None:
@@ -102,12 +124,16 @@ def say_json(data: Mapping[str, Any]) -> None:
 def complain(lines: Iterable[str]) -> None:
     """Trouble, on standard error, one line each."""
     for line in lines:
-        print(f"user-session-monitor: {line}", file=sys.stderr)
+        warn(f"user-session-monitor: {line}")
 
 
 def warn(text: str) -> None:
-    """Something to know beside the answer; on standard error."""
-    print(text, file=sys.stderr)
+    """Something to know beside the answer; on standard error.  When that cannot be written there
+    is nobody left to be told."""
+    try:
+        print(printable(text), file=sys.stderr, flush=True)
+    except OSError:
+        give_up(sys.stderr)
 
 
 def clock_text(moment: Moment | None, zone: tzinfo) -> str:
@@ -146,15 +172,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, drop: Sequen
 
     Not a terminal: no colours, and as wide as it needs to be.
     """
-    from rich.box import SIMPLE_HEAD
     from rich.cells import cell_len
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, color_system=None, width=10_000)
+    rows = [[printable(text) for text in row] for row in rows]
     widths = {
         index: max(cell_len(name), *(cell_len(row[index]) for row in rows))
         for index, name in enumerate(columns)
@@ -164,12 +188,40 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, drop: Sequen
         if sum(widths.values()) + _GAP * (len(widths) - 1) <= console.width:
             break
         widths.pop(columns.index(name), None)
+    if len(rows) > _MANY:
+        _plain_table(columns, rows, widths, console.width)
+    else:
+        _fine_table(columns, rows, list(widths), console)
+
+
+def _fine_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], chosen: Sequence[int], console: Console
+) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for index in widths:
+    for index in chosen:
         grid.add_column(Text(columns[index]), no_wrap=True, overflow="ellipsis")
     for row in rows:
-        grid.add_row(*(Text(row[index]) for index in widths))
-    console.print(grid)
+        grid.add_row(*(Text(row[index]) for index in chosen))
+    with console.capture() as capture:  # how writing fails is the same for every command
+        console.print(grid)
+    sys.stdout.write(capture.get())
+
+
+def _plain_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], widths: Mapping[int, int], width: int
+) -> None:
+    """The same columns line by line: rich takes a millisecond for each row of a large table."""
+    from rich.cells import cell_len, set_cell_size
+
+    gap = " " * _GAP
+    for row in (columns, *rows):
+        words = [row[index] + " " * (room - cell_len(row[index])) for index, room in widths.items()]
+        line = gap.join(words).rstrip()
+        print(line if cell_len(line) <= width else set_cell_size(line, width).rstrip())
 
 
 @contextmanager

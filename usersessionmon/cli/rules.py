@@ -21,7 +21,7 @@ from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.archive import ReadOptions, Tally, read_path
 from usersessionmon.wiring import OTHER_FACILITIES, look_around, rules_of
 
-from .common import settings_if_any
+from .common import check_path, settings_if_any
 from .output import cell, complain, event_object, say, say_json, table
 
 EXAMPLE = (
@@ -124,6 +124,7 @@ def _coverage(rules: RuleSet, paths: list[str], *, as_json: bool) -> int:
     status = 0
     for path in paths:
         try:
+            check_path(path)
             for records in read_path(path, read):
                 coverage.add(records)
         except TroubleError as error:

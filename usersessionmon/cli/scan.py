@@ -21,7 +21,7 @@ from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.archive import ReadOptions, read_path
 from usersessionmon.wiring import OTHER_FACILITIES, rules_of
 
-from .common import settings_if_any
+from .common import check_path, settings_if_any
 from .output import (
     cell,
     clock_text,
@@ -57,6 +57,7 @@ def main(options: argparse.Namespace) -> int:
     status = 0
     for path in options.paths:
         try:
+            check_path(path)
             with progress_of(path) as progress:
                 read = ReadOptions(
                     wanted=pipeline.rules.wanted,
@@ -128,7 +129,7 @@ def _event_text(change: Change, zone: tzinfo) -> str:
     words = [
         clock_text(change.time, zone),
         f"{change.kind.value:<12}",
-        f"{change.service:<7}",
+        f"{cell(change.service):<7}",
         cell(change.user),
         cell(change.ip or change.client_host),
     ]
@@ -161,7 +162,7 @@ def _session_text(view: SessionView, zone: tzinfo) -> str:
         clock_text(view.logout_time, zone) if view.state == "closed" else f"{'still on':<19}",
         f"{span_text(view.duration):>11}",
         f"{view.reason or '-':<8}",
-        f"{view.service:<7}",
+        f"{cell(view.service):<7}",
         cell(view.user),
         cell(view.ip),
         cell(view.host),
