@@ -79,9 +79,9 @@ def test_stock_is_taken_of_persons_alone(tmp_path: Path) -> None:
 def test_the_roll_is_called_twice_before_anybody_is_missing(tmp_path: Path) -> None:
     """A session whose process was there ends when it is gone; one that never was stays."""
     proc = tmp_path / "proc"
-    for pid in ("1", "10"):
-        (proc / pid).mkdir(parents=True)
-        (proc / pid / "stat").write_text(f"{pid} (login) S 1 1 1 0 -1 " + "0 " * 40)
+    for process in ("1", "10"):
+        (proc / process).mkdir(parents=True)
+        (proc / process / "stat").write_text(f"{process} (login) S 1 1 1 0 -1 " + "0 " * 40)
     host = Host(proc=proc, run=tmp_path)
     clock = ManualClock(NOW)
     engine = Engine()

@@ -18,6 +18,8 @@ from enum import StrEnum
 
 from usersessionmon.model import Captures, Event, Means, Proof, Trusted
 
+from .fields import visible
+
 
 class Verdict(StrEnum):
     """What ``judge`` found; for counting."""
@@ -143,7 +145,7 @@ def _completed(event: Event) -> Captures:
     if session := fields.get("SESSION_ID"):
         got["logind_session"] = session
     if user := fields.get("USER_ID"):
-        got["user"] = user
+        got["user"] = visible(user)
     if kind := fields.get("CLASS"):
         got["logind_class"] = kind
     if shutdown := fields.get("SHUTDOWN"):
