@@ -12,7 +12,8 @@ from typing import NamedTuple
 from usersessionmon.config import Settings, find_config, load, read_webhook
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.rules import selftest
-from usersessionmon.store.place import holder, reading
+from usersessionmon.store import db
+from usersessionmon.store.place import holder, is_full, reading
 from usersessionmon.wiring import choose_source, feishu_channel, look_around, rules_of, zone_of
 
 from .common import folder_of
@@ -106,6 +107,8 @@ def _state(settings: Settings) -> list[tuple[bool, str]]:
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(nearest, os.W_OK | os.X_OK):
         return [(False, f"{folder}: cannot be written by this user ({_user()})")]
+    if is_full(nearest / db.FILE_NAME):
+        return [(False, f"{folder}: the disk is full: free some space")]
     if not folder.exists():
         return [(True, f"{folder}: will be made")]
     with reading(folder) as connection:

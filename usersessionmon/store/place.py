@@ -189,7 +189,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
 def trouble(file: Path, error: sqlite3.Error) -> TroubleError:
     """What went wrong with the state's file, and the way out, in one line."""
     text = " ".join(str(error).split())
-    if "full" in text or _is_full(file):
+    if "full" in text or is_full(file):
         return TroubleError(
             f"{file}: the disk is full: free some space and start again; "
             "what was not saved is read from the log again"
@@ -199,7 +199,7 @@ def trouble(file: Path, error: sqlite3.Error) -> TroubleError:
     return TroubleError(_damaged(file, text))
 
 
-def _is_full(file: Path) -> bool:
+def is_full(file: Path) -> bool:
     """SQLite says `disk I/O error` when its shared memory file cannot grow on a full disk."""
     try:
         space = os.statvfs(file.parent)
