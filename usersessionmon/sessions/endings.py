@@ -9,7 +9,7 @@ from __future__ import annotations
 from usersessionmon.model import Change, ChangeKind, Event, Means, Moment, Proof, Reason
 
 from . import failures
-from .state import Connection, Phase, duration, is_abnormal, view
+from .state import Connection, Phase, change_of, duration, is_abnormal, view
 from .world import SECOND, World, name_key, new_connection, pid_key, session_id
 
 REASON_WAIT = 2 * SECOND
@@ -306,23 +306,11 @@ def end_unseen(
 def logout_change(connection: Connection) -> Change:
     """The contract's ``logout`` of a connection that has ended."""
     assert connection.end_time is not None
-    return Change(
-        kind=ChangeKind.LOGOUT,
-        time=connection.end_time,
-        host=connection.host,
-        service=connection.service,
-        user=connection.user,
-        ip=connection.ip,
-        client_host=connection.client_host,
-        port=connection.port,
-        method=connection.method,
-        key_fingerprint=connection.key_fingerprint,
-        session=connection.session,
+    return change_of(connection, ChangeKind.LOGOUT, connection.end_time)._replace(
         reason=connection.reason,
         abnormal=is_abnormal(connection),
         duration=duration(connection),
         inferred=connection.inferred,
-        tty=connection.tty,
         login_time=connection.login_time,
     )
 

@@ -10,7 +10,7 @@ from usersessionmon.model import Change, ChangeKind, Event, Means, Reason
 
 from . import endings
 from .failures import absorb_hints, learn, settle_login
-from .state import Connection, Phase
+from .state import Connection, Phase, change_of
 from .world import SECOND, World, name_key, new_connection, pid_key, session_id
 
 SAME_LOGIN = 10 * SECOND
@@ -102,21 +102,8 @@ def begin(world: World, event: Event, connection: Connection | None, by: str) ->
 def login_change(connection: Connection) -> Change:
     """The contract's ``login`` of a connection that has just begun."""
     assert connection.login_time is not None
-    return Change(
-        kind=ChangeKind.LOGIN,
-        time=connection.login_time,
-        host=connection.host,
-        service=connection.service,
-        user=connection.user,
-        ip=connection.ip,
-        client_host=connection.client_host,
-        port=connection.port,
-        method=connection.method,
-        key_fingerprint=connection.key_fingerprint,
-        session=connection.session,
-        tty=connection.tty,
-        pid=connection.pid,
-    )
+    change = change_of(connection, ChangeKind.LOGIN, connection.login_time)
+    return change._replace(pid=connection.pid)
 
 
 def child(world: World, event: Event) -> None:

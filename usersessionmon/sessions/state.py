@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from usersessionmon.model import Moment, Reason, SessionView, Term
+from usersessionmon.model import Change, ChangeKind, Moment, Reason, SessionView, Term
 
 NEVER = Moment(0, "")
 MAX_ATTEMPTS = 32
@@ -166,6 +166,24 @@ def load_host(text: str) -> HostState:
     for name in ("last", "previous", "before"):
         data[name] = Moment(*data.get(name, NEVER))
     return HostState(**data)
+
+
+def change_of(connection: Connection, kind: ChangeKind, time: Moment) -> Change:
+    """A login or logout of this connection, with what both tell."""
+    return Change(
+        kind=kind,
+        time=time,
+        host=connection.host,
+        service=connection.service,
+        user=connection.user,
+        ip=connection.ip,
+        client_host=connection.client_host,
+        port=connection.port,
+        method=connection.method,
+        key_fingerprint=connection.key_fingerprint,
+        session=connection.session,
+        tty=connection.tty,
+    )
 
 
 def view(connection: Connection) -> SessionView:
