@@ -6,6 +6,8 @@ import os
 from datetime import UTC
 from pathlib import Path
 
+import pytest
+
 from usersessionmon.clock import ManualClock
 from usersessionmon.host.alive import Host
 from usersessionmon.model import Change, ChangeKind, Doubt, Moment, SessionView
@@ -99,3 +101,30 @@ def test_the_roll_is_called_twice_before_anybody_is_missing(tmp_path: Path) -> N
     (change,) = roll.call(engine)
     assert (change.kind, change.user, change.inferred) == (ChangeKind.LOGOUT, "alice", True)
     assert [view.user for _, view in engine.open_sessions()] == ["bob"]
+
+
+def test_many_are_looked_for_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from usersessionmon import stock
+
+    monkeypatch.setattr(stock, "CALL_MOST", 2)
+    proc = tmp_path / "proc"
+    for process in ("1", "10", "11", "12"):
+        (proc / process).mkdir(parents=True)
+        (proc / process / "stat").write_text(f"{process} (login) S 1 1 1 0 -1 " + "0 " * 40)
+    clock = ManualClock(NOW)
+    engine = Engine()
+    for pid in (10, 11, 12):
+        since = moment_of(NOW, UTC)
+        name = f"u{pid}"
+        engine.adopt("web-1", None, Found(name, "login", pid, since, None, None, None, name, None))
+    roll = RollCall(NAMES, None, UTC, clock, Host(proc=proc, run=tmp_path))
+    for _ in range(2):
+        assert roll.call(engine) == []
+        clock.advance(30)
+    (proc / "12" / "stat").unlink()
+    (proc / "12").rmdir()
+    told = []
+    for _ in range(4):
+        told += roll.call(engine)
+        clock.advance(30)
+    assert [change.user for change in told] == ["u12"]

@@ -51,6 +51,8 @@ def presence(
 
 CALL_SECONDS = 20.0
 """How often the open sessions are looked for."""
+CALL_MOST = 1000
+"""How many are looked for at once; where more are on, the others' turn comes later."""
 FRESH_US = 2_000_000
 """A login that is read this soon after it was logged can be compared with its process."""
 
@@ -106,6 +108,7 @@ class RollCall:
         self._clock = clock
         self._host = host or Host()
         self._next = 0.0
+        self._at = 0
         self._missing: set[str] = set()
 
     def call(self, engine: Engine) -> list[Change]:
@@ -114,8 +117,11 @@ class RollCall:
         if now < self._next:
             return []
         self._next = now + CALL_SECONDS
+        views = list(engine.open_sessions())
+        some = views[self._at : self._at + CALL_MOST]
+        self._at = self._at + CALL_MOST if self._at + CALL_MOST < len(views) else 0
         missing: dict[str, SessionView] = {}
-        for key, view in list(engine.open_sessions()):
+        for key, view in some:
             how = presence(view, self._names, self._boot, self._host)
             if how is Presence.THERE:
                 engine.confirm(key)
@@ -126,7 +132,7 @@ class RollCall:
         changes = [
             change for key in sorted(gone & self._missing) for change in engine.gone(key, time)
         ]
-        self._missing = gone
+        self._missing = (self._missing - {key for key, _ in some}) | gone
         return changes
 
     def _without_those_logind_has(self, missing: Mapping[str, SessionView]) -> set[str]:

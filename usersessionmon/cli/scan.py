@@ -31,6 +31,7 @@ from .output import (
     progress_of,
     session_object,
     span_text,
+    warn,
 )
 
 EXAMPLE = "user-session-monitor scan --sessions /var/log/auth.log.1 /var/log/auth.log"
@@ -77,6 +78,8 @@ def main(options: argparse.Namespace) -> int:
     printer.events(pipeline.engine.finish())
     printer.sessions(pipeline.engine)
     printer.open_sessions(pipeline.engine)
+    if not printer.wrote and status == 0 and sys.stderr.isatty():
+        warn("no line here tells of a login, a logout, a failure or an elevation")
     return status
 
 
@@ -98,7 +101,7 @@ class _Printer:
         self._as_json = as_json
         self._sessions = sessions
         self._zone = zone
-        self._write = sys.stdout.write
+        self.wrote = False
 
     def events(self, changes: Iterable[Change]) -> None:
         if self._sessions:
@@ -107,6 +110,10 @@ class _Printer:
             self._write("".join([json_line(event_object(change)) + "\n" for change in changes]))
         else:
             self._write("".join([_event_text(change, self._zone) + "\n" for change in changes]))
+
+    def _write(self, text: str) -> None:
+        self.wrote = self.wrote or bool(text)
+        sys.stdout.write(text)
 
     def sessions(self, engine: Engine) -> None:
         for view in engine.skim():
