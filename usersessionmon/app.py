@@ -16,6 +16,7 @@ from usersessionmon.clock import Clock, Waker
 from usersessionmon.errors import TroubleError
 from usersessionmon.model import Change, ChangeKind, Moment, Notice
 from usersessionmon.notify.delivery import DeliveryWorker
+from usersessionmon.notify.sanitize import harmless
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.sd_notify import Notifier
 from usersessionmon.sessions.engine import Engine
@@ -84,9 +85,13 @@ class Monitor:
     _lines: int = 0
     _doubted: int = 0
     _last_line: Moment | None = None
+    _watchdog: float | None = field(init=False)
     _watchdog_at: float = 0.0
     _check_at: float = 0.0
     _identity: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        self._watchdog = self.notifier.watchdog_seconds()
 
     def run(self) -> None:
         """Follow the log until ``stop``; with ``once`` until its end.
@@ -171,8 +176,8 @@ class Monitor:
         due = self.pipeline.engine.patience(self.clock.monotonic())
         if due is not None:
             wait = min(wait, due)
-        if self._watchdog_seconds is not None:
-            wait = min(wait, self._watchdog_seconds)
+        if self._watchdog is not None:
+            wait = min(wait, self._watchdog)
         return wait
 
     # --- saving -----------------------------------------------------------------------------------
@@ -252,15 +257,11 @@ class Monitor:
 
     # --- the service manager ----------------------------------------------------------------------
 
-    @property
-    def _watchdog_seconds(self) -> float | None:
-        return self.notifier.watchdog_seconds()
-
     def _alive(self) -> None:
         """Feed the watchdog from here alone: only a loop that turns is alive."""
         now = self.clock.monotonic()
-        if self._watchdog_seconds is not None and now >= self._watchdog_at:
-            self._watchdog_at = now + self._watchdog_seconds / 2
+        if self._watchdog is not None and now >= self._watchdog_at:
+            self._watchdog_at = now + self._watchdog / 2
             self.notifier.watchdog()
 
 
@@ -272,7 +273,7 @@ class Told:
 
     def __str__(self) -> str:
         change = self._change
-        words = [change.kind.value, _plain(change.user)]
+        words = [change.kind.value, harmless(change.user or "-")]
         for name, value in (
             ("→", change.target_user),
             ("from", change.ip or change.client_host),
@@ -281,12 +282,5 @@ class Told:
             ("session", change.session),
         ):
             if value is not None:
-                words.append(f"{name} {_plain(value)}")
+                words.append(f"{name} {harmless(value)}")
         return f"{change.service}: {' '.join(words)}"
-
-
-def _plain(text: str | None) -> str:
-    if text is None:
-        return "-"
-    cut = text if len(text) <= 100 else text[:100] + "…"
-    return "".join(c if c.isprintable() else "?" for c in cut)

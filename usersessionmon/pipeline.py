@@ -37,9 +37,8 @@ class Pipeline:
         self.understood: Counter[str] = Counter()
         self.not_understood: Counter[str] = Counter()
         self.verdicts: Counter[Verdict] = Counter()
-        self.lost = 0
-        """Lines that the logger itself says it dropped (0 where it gives no number)."""
         self.losses = 0
+        """How often the logger itself said that it dropped lines."""
         self.faults = 0
         """Lines on which the program itself failed; 0, or report it."""
 
@@ -65,9 +64,7 @@ class Pipeline:
         counts = self.not_understood if event is None else self.understood
         program = record.program
         counts[program if program in counts or len(counts) < MAX_PROGRAMS else "…"] += 1
-        if event is None:
-            return self.engine.pass_by(record)
-        if event.means is _NOTHING:
+        if event is None or event.means is _NOTHING:
             return self.engine.pass_by(record)
         if record.trusted is not None:  # a text log proves nothing, and is believed
             believed = judge(event, self.verdicts)
@@ -76,7 +73,6 @@ class Pipeline:
             event = believed
         if event.means is _LOSS:
             self.losses += 1
-            self.lost += event.got.get("count", 0)
         return self.engine.feed(event)
 
     @property

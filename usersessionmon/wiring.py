@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from usersessionmon.app import Delivery, Monitor, Wording
 from usersessionmon.clock import Clock, SystemClock, Waker
-from usersessionmon.config import FeishuSettings, Settings, Style, read_webhook
+from usersessionmon.config import Settings, Style, read_webhook
 from usersessionmon.errors import TroubleError
 from usersessionmon.host import facts
 from usersessionmon.model import Change, Notice, Record
@@ -149,15 +149,11 @@ def feishu_channel(settings: Settings, zone: tzinfo) -> FeishuChannel | None:
     return FeishuChannel(
         webhook.url,
         webhook.secret,
-        client=http_client(settings.feishu),
+        client=HttpClient(ca_file=settings.feishu.ca_file, proxy=settings.feishu.proxy),
         zone=zone,
         language=settings.language.value,
         card=settings.feishu.style is Style.CARD,
     )
-
-
-def http_client(settings: FeishuSettings) -> HttpClient:
-    return HttpClient(ca_file=settings.ca_file, proxy=settings.proxy)
 
 
 def wording_of(settings: Settings, here: Here) -> Wording:
@@ -252,7 +248,7 @@ def monitor(
                 look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
                 once=once,
                 told=(f"{choice.path}: is not there; waiting for it",),
-                facts={"why": choice.why, "zone": str(here.zone), "kind": choice.kind},
+                facts={"why": choice.why},
             )
         finally:
             if source is not None:

@@ -84,3 +84,15 @@ def state_of(settings: Settings) -> Iterator[Connection | None]:
             yield connection
         except Error as error:
             raise trouble(folder / db.FILE_NAME, error) from error
+
+
+@contextmanager
+def saved_state_of(settings: Settings) -> Iterator[Connection]:
+    """As ``state_of``, for commands that have nothing to say without a state."""
+    with state_of(settings) as connection:
+        if connection is None:
+            raise TroubleError(
+                f"{folder_of(settings)}: there is no state yet: start the monitor first "
+                "(user-session-monitor run)"
+            )
+        yield connection

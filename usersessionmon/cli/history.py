@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from usersessionmon.clock import SystemClock
-from usersessionmon.errors import TroubleError, UserError
+from usersessionmon.errors import UserError
 from usersessionmon.model import SessionView
 from usersessionmon.store import state
 from usersessionmon.wiring import zone_of
 
-from .common import folder_of, settings_of, state_of
+from .common import saved_state_of, settings_of
 from .output import cell, clock_text, micros_text, say, say_json, session_object, span_text, table
 
 EXAMPLE = "user-session-monitor history --user alice --since 7d"
@@ -49,12 +49,7 @@ def main(options: argparse.Namespace) -> int:
         only_open=options.open,
         only_abnormal=options.abnormal,
     )
-    with state_of(settings) as connection:
-        if connection is None:
-            raise TroubleError(
-                f"{folder_of(settings)}: there is no state yet: start the monitor first "
-                "(user-session-monitor run)"
-            )
+    with saved_state_of(settings) as connection:
         views = state.sessions(connection, query)
         if options.json:
             for view in views:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from usersessionmon.clock import SystemClock
-from usersessionmon.errors import TroubleError
 from usersessionmon.host import facts
 from usersessionmon.model import SessionView
 from usersessionmon.stock import Presence, presence
@@ -15,7 +14,7 @@ from usersessionmon.store import state
 from usersessionmon.store.place import holder
 from usersessionmon.wiring import zone_of
 
-from .common import folder_of, settings_of, state_of
+from .common import folder_of, saved_state_of, settings_of
 from .output import cell, clock_text, say, say_json, session_object, span_text, table, warn
 
 EXAMPLE = "user-session-monitor who"
@@ -27,12 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
-    with state_of(settings) as connection:
-        if connection is None:
-            raise TroubleError(
-                f"{folder_of(settings)}: there is no state yet: start the monitor first "
-                "(user-session-monitor run)"
-            )
+    with saved_state_of(settings) as connection:
         views = list(state.sessions(connection, state.Query(only_open=True)))
     if holder(folder_of(settings)) is None:
         warn("the monitor is not running: who came or left since it stopped is not known")
