@@ -7,7 +7,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from pathlib import Path
 from typing import TextIO
@@ -28,6 +28,7 @@ from usersessionmon.notify.terminal import TerminalChannel
 from usersessionmon.notify.text import notice_of
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.matcher import RuleSet, load_rules
+from usersessionmon.rules.pack import Keeps
 from usersessionmon.sd_notify import Notifier
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.auto import Choice, choose
@@ -55,12 +56,10 @@ class Here:
     boot: str | None
     zone: tzinfo
     os_ids: tuple[str, ...]
-    log_file: str
 
 
 def look_around(settings: Settings) -> Here:
     """Collect the host's facts; the settings' own values win."""
-    release = facts.os_release()
     names = facts.host_names()
     return Here(
         names=names,
@@ -68,8 +67,7 @@ def look_around(settings: Settings) -> Here:
         address=settings.server.ip or facts.primary_address(),
         boot=facts.boot_id(),
         zone=zone_of(settings),
-        os_ids=(release.id, *release.id_like),
-        log_file=facts.default_log_file(release),
+        os_ids=facts.os_release().names,
     )
 
 
@@ -84,11 +82,19 @@ def rules_of(settings: Settings, os_ids: tuple[str, ...]) -> RuleSet:
     return load_rules(settings.monitor.distro, os_ids, Path(own) if own else None)
 
 
-def choose_source(settings: Settings, here: Here, rules: RuleSet) -> Choice:
+def choose_source(settings: Settings, rules: RuleSet) -> Choice:
     """Which log is followed, and why."""
-    own = () if settings.monitor.distro else (here.log_file,)
-    files = list(dict.fromkeys((*own, *rules.distro.log_files)))
-    return choose(settings.monitor.source.value, settings.monitor.log_file, default_log_files=files)
+    distro = rules.distro
+    choice = choose(
+        settings.monitor.source.value,
+        settings.monitor.log_file,
+        default_log_files=distro.log_files,
+    )
+    missing = choice.kind == "file" and not Path(choice.path).exists()
+    if missing and distro.keeps is Keeps.JOURNAL and not settings.monitor.log_file:
+        hint = f"{distro.name} keeps the journal alone (monitor.source: journal) unless rsyslog is"
+        choice = replace(choice, problems=(*choice.problems, f"{hint} installed"))
+    return choice
 
 
 def open_source(
@@ -120,7 +126,6 @@ def open_source(
         position=position,
         from_start=from_start,
         wake=waker.wake,
-        boot_of=None,  # a file may hold other hosts: ``boot_marker`` tells whose lines are whose
     )
 
 
@@ -219,7 +224,7 @@ def monitor(
         waker = Waker()
         source: Source | None = None
         try:
-            choice = choose_source(settings, here, rules)
+            choice = choose_source(settings, rules)
             _say(choice)
             key = position_key(choice)
             position = state.read_position(connection, key)

@@ -17,7 +17,6 @@ from usersessionmon.host.facts import (
     boot_id,
     boot_of,
     boot_time_us,
-    default_log_file,
     host_names,
     local_zone,
     os_release,
@@ -59,7 +58,6 @@ def test_nothing_there_is_no_error(tmp_path: Path) -> None:
     assert boot_id(tmp_path) is None
     assert boot_time_us(tmp_path) is None
     assert os_release(tmp_path / "os-release") == OsRelease()
-    assert default_log_file(OsRelease(), tmp_path) == "/var/log/auth.log"
     assert local_zone(tmp_path, "").utcoffset(None) is not None
 
 
@@ -112,33 +110,28 @@ def test_which_boot() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "release", "file"),
+    ("text", "release"),
     [
-        ('ID=debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
-         OsRelease("debian", (), "Debian GNU/Linux 12 (bookworm)"), "auth.log"),
-        ("ID=ubuntu\nID_LIKE=debian\nNAME=Ubuntu", OsRelease("ubuntu", ("debian",), "Ubuntu"),
-         "auth.log"),
+        ('ID=debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\n',
+         OsRelease("debian", (), "Debian GNU/Linux 12 (bookworm)", "12")),
         ("NAME='Pop!_OS'\nID=pop\nID_LIKE=\"ubuntu debian\"",
-         OsRelease("pop", ("ubuntu", "debian"), "Pop!_OS"), "auth.log"),
-        ('ID="rocky"\nID_LIKE="rhel centos fedora"',
-         OsRelease("rocky", ("rhel", "centos", "fedora"), "rocky"), "secure"),
-        ('ID="amzn"\nNAME="Amazon Linux"', OsRelease("amzn", (), "Amazon Linux"), "secure"),
-        ('ID="opensuse-leap"\nID_LIKE="suse opensuse"',
-         OsRelease("opensuse-leap", ("suse", "opensuse"), "opensuse-leap"), "messages"),
-        ("ID=alpine", OsRelease("alpine", (), "alpine"), "messages"),
+         OsRelease("pop", ("ubuntu", "debian"), "Pop!_OS")),
+        ('ID="openEuler"\nID_LIKE="RHEL"', OsRelease("openeuler", ("rhel",), "openEuler")),
         ('# a comment\n\n  ID = x\nID="a\\"b\\$c"\nbroken\n=\nNAME=\n',
-         OsRelease('a"b$c', (), 'a"b$c'), "auth.log"),
+         OsRelease('a"b$c', (), 'a"b$c')),
     ],
 )  # fmt: skip
-def test_distributions(tmp_path: Path, text: str, release: OsRelease, file: str) -> None:
-    found = os_release(put(tmp_path, "os-release", text))
-    assert found == release
-    assert default_log_file(found, tmp_path) == f"/var/log/{file}"
+def test_distributions(tmp_path: Path, text: str, release: OsRelease) -> None:
+    assert os_release(put(tmp_path, "os-release", text)) == release
 
 
-def test_an_unknown_distribution_has_the_file_that_is_there(tmp_path: Path) -> None:
-    put(tmp_path, "var/log/messages", "")
-    assert default_log_file(OsRelease("nixos"), tmp_path) == "/var/log/messages"
+def test_the_most_exact_name_of_a_distribution_is_the_first() -> None:
+    leap = OsRelease("opensuse-leap", ("suse", "opensuse"), "", "15.6")
+    assert leap.names == (
+        "opensuse-leap-15.6", "opensuse-leap-15", "opensuse-leap", "suse", "opensuse",
+    )  # fmt: skip
+    assert OsRelease("amzn", ("fedora",), "", "2023").names == ("amzn-2023", "amzn", "fedora")
+    assert OsRelease("arch").names == ("arch",)
 
 
 @given(st.binary(max_size=300))

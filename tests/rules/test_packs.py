@@ -17,7 +17,7 @@ from usersessionmon.rules import selftest
 from usersessionmon.rules.bounds import MAX_TEXT
 from usersessionmon.rules.fields import HOLES, read_ip, undo_vis
 from usersessionmon.rules.matcher import RuleSet, compile_rules, find, load_rules, unwrap
-from usersessionmon.rules.pack import Pack, PackSpec, builtin_distros, pick_distro, resolve_distro
+from usersessionmon.rules.pack import Pack, PackSpec, builtin_distros, resolve_distro
 from usersessionmon.rules.template import Line, compile_line, fill
 from usersessionmon.strict import build, parse_document
 
@@ -103,18 +103,6 @@ def test_a_pack_is_read_strictly(yaml: str, where: str) -> None:
     with pytest.raises(UserError) as caught:
         _pack(yaml)
     assert caught.value.lines[0].startswith(where)
-
-
-def test_distros_are_picked_by_id_then_by_family() -> None:
-    specs = builtin_distros()
-    assert pick_distro(("ubuntu", "debian"), specs) == "ubuntu"
-    assert pick_distro(("neon", "ubuntu", "debian"), specs) == "ubuntu"
-    assert pick_distro(("nobara", "fedora"), specs) == "rhel"
-    assert pick_distro(("unheard",), specs) == "generic"
-    assert resolve_distro("ubuntu", specs).log_files == ("/var/log/auth.log",)
-    assert resolve_distro("suse", specs).log_files == ("/var/log/messages",)
-    with pytest.raises(UserError, match=r"monitor\.distro: unknown distro 'debain'"):
-        resolve_distro("debain", specs)
 
 
 # --- the round trip: what is written into a line's holes is read out of it ------------------------

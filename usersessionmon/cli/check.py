@@ -86,8 +86,7 @@ def _rules(settings: Settings) -> list[tuple[bool, str]]:
 
 
 def _source(settings: Settings) -> list[tuple[bool, str]]:
-    here = look_around(settings)
-    choice = choose_source(settings, here, rules_of(settings, here.os_ids))
+    choice = choose_source(settings, rules_of(settings, look_around(settings).os_ids))
     found = [(False, problem) for problem in choice.problems]
     if choice.kind == "journal":
         return [*found, (True, f"the journal: {choice.why}")]

@@ -130,7 +130,7 @@ def _monitor(
     lines = resources.files("usersessionmon").joinpath("demo/morning.log").read_bytes()
     reader = LineReader(wanted=rules.wanted, zone=ZONE, reference_us=0)
     records = reader.read_block(lines.splitlines())
-    here = Here(frozenset({"web-1"}), "web-1", "192.0.2.10", None, ZONE, (), "")
+    here = Here(frozenset({"web-1"}), "web-1", "192.0.2.10", None, ZONE, ())
     file = folder / db.FILE_NAME
     channel = TerminalChannel(sys.stdout, zone=ZONE)
     worker = DeliveryWorker(channel, lambda: SqliteOutbox(file), clock, waker, Budget.unlimited())

@@ -90,6 +90,8 @@ def _list(rules: RuleSet, *, as_json: bool) -> int:
             )
         return 0
     say(f"distro {rules.distro.name}: {rules.distro.about}")
+    for quirk in rules.distro.quirks:
+        say(f"  {quirk}")
     rows = [
         [rule.name, rule.means, str(len(rule.lines)), rule.lines[0].source] for rule in rules.rules
     ]

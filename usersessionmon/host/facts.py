@@ -25,20 +25,26 @@ BOOT_SLACK_US = 2_000_000
 """The boot time is in whole seconds and moves a little when the clock is set."""
 _UNROUTED = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 """Addresses of documentation (RFC 5737, RFC 3849): nothing is ever sent to them."""
-_LOG_FILES = {
-    "/var/log/auth.log": {"debian", "ubuntu", "raspbian", "linuxmint", "devuan"},
-    "/var/log/secure": {"rhel", "fedora", "centos", "almalinux", "rocky", "ol", "amzn"},
-    "/var/log/messages": {"suse", "opensuse", "sles", "sled", "alpine"},
-}
 
 
 @dataclass(frozen=True, slots=True)
 class OsRelease:
-    """os-release(5): ``id`` such as ``debian``, ``id_like`` the families, ``name`` for people."""
+    """os-release(5): ``id`` such as ``debian``, ``id_like`` the families, ``version`` such as
+    ``15.6``, ``name`` for people."""
 
     id: str = ""
     id_like: tuple[str, ...] = ()
     name: str = ""
+    version: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What this distribution may be called, the most exact first: ``amzn-2023``, ``amzn``,
+        ``fedora``; of a version with parts also its first (``sles-15.6``, ``sles-15``, ``sles``).
+        """
+        versions = dict.fromkeys((self.version, self.version.partition(".")[0]))
+        exact = [f"{self.id}-{version}" for version in versions if version]
+        return (*exact, self.id, *self.id_like)
 
 
 def host_names(root: Path = _ROOT) -> frozenset[str]:
@@ -102,21 +108,9 @@ def os_release(path: Path | None = None) -> OsRelease:
         if values:
             name = values.get("PRETTY_NAME") or values.get("NAME") or values.get("ID", "")
             like = tuple(values.get("ID_LIKE", "").lower().split())
-            return OsRelease(values.get("ID", "").lower(), like, name)
+            version = values.get("VERSION_ID", "").lower()
+            return OsRelease(values.get("ID", "").lower(), like, name, version)
     return OsRelease()
-
-
-def default_log_file(release: OsRelease, root: Path = _ROOT) -> str:
-    """The file where this distribution's syslog daemon writes logins, whether it exists or not;
-    of an unknown distribution the first of the usual ones that exists."""
-    for family in (release.id, *release.id_like):
-        for file, families in _LOG_FILES.items():
-            if family.partition("-")[0] in families:
-                return file
-    for file in _LOG_FILES:
-        if (root / file.lstrip("/")).exists():
-            return file
-    return next(iter(_LOG_FILES))
 
 
 def local_zone(root: Path = _ROOT, environment: str | None = None) -> tzinfo:

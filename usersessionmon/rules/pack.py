@@ -76,15 +76,31 @@ class PackSpec:
     rules: dict[str, RuleSpec] = field(default_factory=dict)
 
 
+class Keeps(StrEnum):
+    """Where a distribution puts its log as it is installed."""
+
+    JOURNAL = "journal"  # alone; a file only where somebody added a syslog daemon
+    FILES = "files"  # there is no journal
+    BOTH = "both"
+
+
 @dataclass(frozen=True, slots=True)
 class DistroSpec:
-    """A distribution: which os-release ids are it, and what applies there."""
+    """A distribution: which names of os-release are it, and what applies there.
+
+    What is left out is the one's that it extends; ``packs`` adds to that one's.
+    """
 
     about: str = ""
     extends: str = ""
     ids: tuple[str, ...] = ()
+    """As ``host.facts.OsRelease.names`` has them: ``amzn``, and ``amzn-2`` for that version."""
+    keeps: Keeps | None = None
     log_files: tuple[str, ...] = ()
+    """Where a syslog daemon writes logins, if there is one; the likeliest first."""
     packs: tuple[str, ...] = ()
+    quirks: tuple[str, ...] = ()
+    """What people should know about this distribution's logs, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +118,10 @@ class Distro:
 
     name: str
     about: str
+    keeps: Keeps
     log_files: tuple[str, ...]
     packs: tuple[str, ...]
+    quirks: tuple[str, ...]
 
 
 GENERIC = "generic"
@@ -150,14 +168,24 @@ def resolve_distro(name: str, specs: dict[str, DistroSpec]) -> Distro:
         raise UserError(f"monitor.distro: unknown distro {name!r}; known: {', '.join(specs)}")
     spec = specs[name]
     if not spec.extends:
-        return Distro(name, spec.about, spec.log_files, spec.packs)
+        keeps = spec.keeps or Keeps.BOTH
+        return Distro(name, spec.about, keeps, spec.log_files, spec.packs, spec.quirks)
     base = resolve_distro(spec.extends, specs)
-    packs = base.packs + tuple(pack for pack in spec.packs if pack not in base.packs)
-    return Distro(name, spec.about or base.about, spec.log_files or base.log_files, packs)
+    return Distro(
+        name,
+        spec.about or base.about,
+        spec.keeps or base.keeps,
+        spec.log_files or base.log_files,
+        base.packs + tuple(pack for pack in spec.packs if pack not in base.packs),
+        spec.quirks or base.quirks,
+    )
 
 
 def pick_distro(ids: tuple[str, ...], specs: dict[str, DistroSpec]) -> str:
-    """The distro's name for os-release's ID followed by its ID_LIKE; ``generic`` when unknown."""
+    """The distro for what os-release calls it, the most exact name first; ``generic`` when unknown.
+
+    A derivative that is listed under a name of its own goes there, any other to its ID_LIKE.
+    """
     for wanted in ids:
         for name, spec in specs.items():
             if wanted in spec.ids:

@@ -84,7 +84,9 @@ def decide(journal: JournalFacts, file: FileFacts) -> Choice:
     problems = _some(journal.trouble)
     if journal.trouble:
         if file.readable:
-            return Choice("file", file.path, f"the journal cannot be used: {problems[0]}", problems)
+            why = f"the journal cannot be used: {journal.trouble}"
+            # A host that keeps no journal has nothing to mend.
+            return Choice("file", file.path, why, problems if journal.exists else ())
         problems += _some(file.trouble)
         if journal.importable and journal.exists and not file.exists:
             return Choice("journal", "", "there is no log file, and a journal", problems)
