@@ -28,7 +28,7 @@ from usersessionmon.notify.terminal import TerminalChannel
 from usersessionmon.notify.text import notice_of
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.matcher import RuleSet, load_rules
-from usersessionmon.rules.pack import Keeps
+from usersessionmon.rules.pack import Keeps, identifiers
 from usersessionmon.sd_notify import Notifier
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.auto import Choice, choose
@@ -41,9 +41,6 @@ from usersessionmon.store.outbox import SqliteOutbox
 from usersessionmon.store.place import locked, make_dir, open_state, state_dir
 
 LOG = logging.getLogger("usersessionmon")
-
-OTHER_FACILITIES = ("xrdp-sesman", "vsftpd", "proftpd", "pure-ftpd", "cockpit-ws")
-"""Programs whose lines matter and that log neither as auth nor as authpriv."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +113,7 @@ def open_source(
             position=position,
             from_start=from_start,
             wake=waker.wake,
-            extra_identifiers=OTHER_FACILITIES,
+            extra_identifiers=identifiers(rules.packs),
         )
     return TailSource(
         Path(choice.path),

@@ -89,16 +89,6 @@ def test_a_narrower_time_does_not_borrow_the_host_of_a_wider_one() -> None:
     assert len({record.time.us // 1_000_000 for record in found}) == 1
 
 
-def test_the_boot_is_asked_for_by_time() -> None:
-    lines = LineReader(
-        wanted=sshd_only, zone=UTC, reference_us=NOW_US, boot_of=lambda us: f"boot-{us}"
-    )
-    for _ in range(2):
-        record = lines.read(b"2026-11-21T08:15:30Z web-1 sshd[1]: x")
-        assert record is not None
-        assert record.boot == f"boot-{NOW_US}"
-
-
 def test_the_mark_of_a_boot_has_time_and_host_of_the_line_before() -> None:
     line = b"Nov 21 09:15:30 web-1 CRON[1]: x"
     for before in ([line], [line] * 2, [line, b"no header", b"        more", b""]):
@@ -300,4 +290,3 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(10_000):
         read.read(b"Nov 21 08:15:30 host-%d sshd[%d]: x" % (number, number))
     assert len(read._heads) <= 4096
-    assert len(read._pids) <= 4096

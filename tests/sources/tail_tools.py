@@ -116,7 +116,6 @@ class Follower:
             position=self.position,
             from_start=self.from_start,
             wake=self.wake,
-            boot_of=None,
         )
 
 

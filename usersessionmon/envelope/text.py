@@ -2,14 +2,17 @@
 
 A log is read by shape, line by line: a file may change its form after an upgrade.  What is costly
 is remembered from the line before: the day with its year and offset, where the time ends, and for
-each ``host tag`` whether its lines matter.  A line that does not fit what is remembered takes the
-long way (``header``), which must come to the same result.
+each ``host tag`` whether its lines matter.  One expression, made for the day, takes such lines
+apart, many at once.  A line that does not fit takes the long way (``header``), which must come to
+the same result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
+from functools import lru_cache
 
 from usersessionmon.model import Moment, Record
 
@@ -21,24 +24,26 @@ from .tag import Head, clean_text
 
 __all__ = ["LineReader", "Loose", "loose"]
 
-_SHORT_BYTES = LINE_BYTES - 1024
-"""No header that is remembered makes a line with so short a text too long."""
+_SHORT_TEXT = LINE_BYTES // 4 - 512
+"""Characters of a text that, with any header that is remembered, is not cut for its bytes."""
 _MEMO = 4096
-_KEY_BYTES = 512
 _NOTHING = Like(b"\0", 0, 0, b"", 0, "", "", 0)  # no line that is looked at begins so
-_ODD_STARTS = frozenset(b" [")
-_CR, _POINT = b"\r."
 _HEX = frozenset("0123456789abcdef")
 _MINUTES = {
-    b"%02d:%02d:" % (hour, minute): (hour * 60 + minute) * 60_000_000
+    f"{hour:02}:{minute:02}:": (hour * 60 + minute) * 60_000_000
     for hour in range(24)
     for minute in range(60)
 }
-_SECONDS = {b"%02d" % second: (second * 1_000_000, f"{second:02}") for second in range(60)}
+_SECONDS = {f"{second:02}": second * 1_000_000 for second in range(60)}
+_ODD_STARTS = " ["
+# what stands behind the clock: host and tag, pid, text; a colon in a tag is for the long way
+_REST = rf"( [^\[:\n]{{1,400}})(?:\[([0-9]{{1,10}})\])?: (.{{1,{_SHORT_TEXT}}})"
 _UNKNOWN: tuple[str | None, str] = (None, "?")
 _new = tuple.__new__
 
 Saved = dict[str, int | str | None]
+Item = tuple[str, str, str | None, str]
+"""Clock (with fraction and offset), host and tag, pid, text."""
 
 
 class LineReader:
@@ -55,124 +60,157 @@ class LineReader:
         zone: tzinfo,
         reference_us: int,
         year: int | None = None,
-        boot_of: Callable[[int], str | None] | None = None,
     ) -> None:
         """``zone``: where the log was written, for times without an offset.  ``reference_us``:
         the first line is not later than a day after it (the file's mtime, or now).  ``year``: of
-        the first line, if it is known.  ``boot_of`` gives the boot id for an instant."""
+        the first line, if it is known."""
         self.lines = 0
         self.skipped = 0
         self.not_understood = 0
         self._wanted = wanted
-        self._boot_of = boot_of
         self._headers = HeaderReader(zone=zone, reference_us=reference_us, year=year)
-        self._heads: dict[bytes, tuple[str | None, str] | None] = {}
-        self._pids: dict[bytes, int] = {}
+        self._heads: dict[str, tuple[str | None, str] | None] = {}
         self._before: tuple[Moment, bool, str | None] | None = None
-        self._before_line = b""
-        self._stamp = b""
+        self._before_item: Item | None = None
+        self._clock = self._minute = ""
         self._moment = Moment(0, "")
-        self._minute_us = 0
-        self._minute_text = ""
-        self._like: Like | None = None
+        self._minute_us = self._fraction = 0
+        self._like = Like(b"", 0, 0, b"", 0, "", "", 0)
         self._use(_NOTHING, False)
 
     # -- the short way ----------------------------------------------------------------------
 
     def read(self, line: bytes) -> Record | None:
         """The record of a line (without its LF); None when there is nothing in it that matters."""
-        self.lines += 1
-        if not line.startswith(self._day):
-            return self._read_anew(line)
-        head, _, text = line.partition(b": ")
-        key, bracket, digits = head[self._end :].partition(b"[")
-        entry = self._heads.get(key, _UNKNOWN)
-        if entry is None:
-            self.skipped += 1
-            self._before_line = line
-            return None
-        pid = (self._pids.get(digits) or self._new_pid(digits)) if bracket else None
-        if entry is _UNKNOWN or (bracket and pid is None) or not 0 < len(text) < _SHORT_BYTES:
-            return self._read_anew(line)
-        stamp = head[: self._end]
-        if stamp != self._stamp:
-            moment = self._quick_moment(stamp)
-            if moment is None:
+        if line.startswith(self._day):
+            try:
+                text = line.decode()
+            except UnicodeDecodeError:
                 return self._read_anew(line)
-            self._stamp, self._moment = stamp, moment
-        self._before_line = line
-        if text[0] in _ODD_STARTS or text[-1] == _CR:
-            text = clean_text(text.rstrip(b"\r"))
-        boot = None if self._boot_of is None else self._boot_of(self._moment.us)
-        host, program = entry
-        try:
-            said = text.decode()
-        except UnicodeDecodeError:
-            said = decode(text)
-        if "\0" in said:
-            said = decode(text)
-        # Record's own constructor takes three times as long
-        values = (self._moment, host, program, pid, said, boot, None, self._inferred, None, None)
-        return _new(Record, values)
+            found = self._line.fullmatch(text)
+            if found is not None and "\0" not in text and "\r" not in text:
+                records: list[Record] = []
+                clock, head, pid, said = found.groups()
+                self._take((clock, head, pid, said), records)
+                return records[0] if records else None
+        return self._read_anew(line)
 
-    def read_block(self, lines: Iterable[bytes]) -> list[Record]:
+    def read_block(self, lines: Sequence[bytes]) -> list[Record]:
         """The records of many lines."""
-        read = self.read
-        return [record for line in lines if (record := read(line)) is not None]
+        records: list[Record] = []
+        try:
+            text = b"\n".join(lines).decode()
+        except UnicodeDecodeError:
+            text = "\0"
+        if "\0" in text or "\r" in text:
+            for line in lines:
+                record = self.read(line)
+                if record is not None:
+                    records.append(record)
+        elif lines:
+            self._read_text(text + "\n", records)
+        return records
 
-    def _quick_moment(self, stamp: bytes) -> Moment | None:
-        """The time of a stamp on the remembered day, or None when it is not written like it."""
-        at = self._seconds_at
-        if stamp[:at] != self._minute and not self._turn_minute(stamp[:at]):
-            return None
-        seconds = _SECONDS.get(stamp[at : at + 2])
+    def _read_text(self, text: str, records: list[Record]) -> None:
+        like, heads = self._like, self._heads
+        before: Item | None = None
+        items = iter(self._lines.findall(text))
+        for clock, head, pid, said, other in items:
+            entry = heads.get(head, _UNKNOWN)
+            if entry is None:
+                self.lines += 1
+                self.skipped += 1
+                before = clock, head, pid, said
+                continue
+            if entry is not _UNKNOWN and (clock == self._clock or self._turn_clock(clock)):
+                before = clock, head, pid, said
+                self._add(entry, pid, said, records)
+                continue
+            if before is not None:
+                self._before_item = before
+                before = None
+            line = self._written((clock, head, pid, said)) if head else other
+            record = self._read_anew(line.encode())
+            if record is not None:
+                records.append(record)
+            if self._like is not like:
+                break
+        if before is not None:
+            self._before_item = before
+        self._read_rest(items, like, records)
+
+    def _read_rest(
+        self, items: Iterator[tuple[str, str, str, str, str]], like: Like, records: list[Record]
+    ) -> None:
+        """What follows a line of another form or day in its block; the next one is read faster."""
+        day, zone = like.day.decode(), like.zone.decode()
+        for clock, head, pid, said, other in items:
+            line = _joined(day, zone, clock, head, pid, said) if head else other
+            record = self.read(line.encode())
+            if record is not None:
+                records.append(record)
+
+    def _take(self, item: Item, records: list[Record]) -> None:
+        """One line in pieces."""
+        clock, head, pid, said = item
+        entry = self._heads.get(head, _UNKNOWN)
+        if entry is _UNKNOWN or (clock != self._clock and not self._turn_clock(clock)):
+            record = self._read_anew(self._written(item).encode())
+            if record is not None:
+                records.append(record)
+            return
+        self._before_item = item
+        if entry is None:
+            self.lines += 1
+            self.skipped += 1
+        else:
+            self._add(entry, pid, said, records)
+
+    def _add(
+        self, entry: tuple[str | None, str], pid: str | None, said: str, records: list[Record]
+    ) -> None:
+        """A line that matters, its head and its clock known."""
+        self.lines += 1
+        if said[0] in _ODD_STARTS:
+            said = decode(clean_text(said.encode()))
+        # Record's own constructor takes three times as long
+        host, program = entry
+        number = int(pid) if pid else None
+        values = (self._moment, host, program, number, said, None, None, self._inferred, None, None)
+        records.append(_new(Record, values))
+
+    def _written(self, item: Item) -> str:
+        """The line that was taken apart."""
+        like = self._like
+        return _joined(like.day.decode(), like.zone.decode(), *item)
+
+    def _turn_clock(self, clock: str) -> bool:
+        """Make ``_moment`` the time of a clock on the remembered day; False when there is none
+        such, as in a leap second."""
+        minute = clock[:6]
+        if minute != self._minute:
+            since_midnight = _MINUTES.get(minute)
+            if since_midnight is None:
+                return False
+            self._minute = minute
+            self._minute_us = self._midnight_us + since_midnight
+        seconds = _SECONDS.get(clock[6:8])
         if seconds is None:
-            return None
-        us = self._minute_us + seconds[0]
-        rest = stamp[at + 2 :]
-        if rest == self._zone:
-            return _new(Moment, (us, f"{self._minute_text}{seconds[1]}{self._offset}"))
-        fraction = rest[1:7]
-        if (
-            not fraction.isdigit()
-            or len(rest) != self._zone_bytes + 7
-            or rest[0] != _POINT
-            or not rest.endswith(self._zone)
-        ):
-            return None
-        if self._verbatim:
-            return _new(Moment, (us + int(fraction), stamp.decode()))
-        text = f"{self._minute_text}{seconds[1]}.{fraction.decode()}{self._offset}"
-        return _new(Moment, (us + int(fraction), text))
-
-    def _turn_minute(self, prefix: bytes) -> bool:
-        """Begin another minute of the day; False when there is none such."""
-        clock = prefix[self._clock_at :]
-        since_midnight = _MINUTES.get(clock)
-        if since_midnight is None:
             return False
-        self._minute = prefix
-        self._minute_us = self._midnight_us + since_midnight
-        self._minute_text = f"{self._date}{clock.decode()}"
+        us = self._minute_us + seconds
+        if self._fraction:
+            us += int(clock[9:15]) * self._fraction
+        self._clock = clock
+        self._moment = _new(Moment, (us, f"{self._date}{clock}{self._offset}"))
         return True
-
-    def _new_pid(self, digits: bytes) -> int | None:
-        """The number in ``1234]``."""
-        number = digits[:-1]
-        if digits[-1:] != b"]" or len(number) > 10 or not number.isdigit():
-            return None
-        if len(self._pids) >= _MEMO:
-            self._pids.clear()
-        self._pids[digits] = pid = int(number)
-        return pid
 
     # -- the long way -----------------------------------------------------------------------
 
     def _read_anew(self, line: bytes) -> Record | None:
         bare = skip_priority(line)
         if bare is not line and bare.startswith(self._day):
-            self.lines -= 1
             return self.read(bare)
+        self.lines += 1
         cut = trim(line)
         if cut[:1] in (b"", b" ", b"\t"):  # journalctl indents the further lines of a message
             self.skipped += 1
@@ -184,7 +222,7 @@ class LineReader:
             self.not_understood += 1
             return None
         self._saw(header)
-        self._before_line = b""
+        self._before_item = None
         program = None if header.head.program is None else decode(header.head.program)
         if program is None:
             self.skipped += 1
@@ -194,16 +232,12 @@ class LineReader:
         if not matters:
             self.skipped += 1
             return None
-        return self._record(header, program)
-
-    def _record(self, header: Header, program: str) -> Record:
         return Record(
             time=header.time,
             host=name(header.head.host),
             program=program,
             pid=header.head.pid,
             text=decode(header.head.text),
-            boot=None if self._boot_of is None else self._boot_of(header.time.us),
             time_inferred=header.inferred,
         )
 
@@ -240,14 +274,14 @@ class LineReader:
         if isinstance(us, int) and isinstance(text, str):
             inferred = bool(saved.get("before_inferred"))
             self._before = Moment(us, text), inferred, host if isinstance(host, str) else None
-        self._before_line = b""
+        self._before_item = None
         self._use(_NOTHING, False)
 
     def _settle(self) -> None:
         """Look at the line before, which was passed over quickly."""
-        if self._before_line:
-            header = self._headers.read(trim(self._before_line))
-            self._before_line = b""
+        if self._before_item is not None:
+            header = self._headers.read(self._written(self._before_item).encode())
+            self._before_item = None
             if header is not None:
                 self._saw(header)
 
@@ -260,34 +294,36 @@ class LineReader:
         if like is self._like:
             return
         self._like = like
-        (
-            self._day,
-            self._clock_at,
-            self._end,
-            self._zone,
-            self._midnight_us,
-            self._date,
-            self._offset,
-            _,
-        ) = like
-        self._seconds_at = self._clock_at + 6
-        self._zone_bytes = len(self._zone)
-        self._verbatim = like.day == like.date.encode() and like.zone == like.offset.encode()
-        """The time is written as it is shown."""
+        self._day = like.day
+        self._midnight_us, self._date, self._offset = like.midnight_us, like.date, like.offset
         self._inferred = inferred
-        self._stamp = self._minute = b""
+        self._clock = self._minute = ""
+        digits = max(0, like.end - like.clock_at - len("00:00:00.") - len(like.zone))
+        # what the first six digits of the fraction are to be multiplied with; 0: there is none
+        self._fraction = int(10 ** max(0, 6 - digits)) if digits else 0
+        clock = r"([0-9]{2}:[0-9]{2}:[0-9]{2}%s)" % (rf"\.[0-9]{{{digits}}}" if digits else "")
+        self._line, self._lines = _expressions(like.day.decode(), clock, like.zone.decode())
 
     def _remember_head(self, line: bytes, head: Head, program: str | None) -> None:
         """Remember what stands between time and pid, if the short way would see it the same."""
-        front, colon, text = line.partition(b": ")
-        key, bracket, digits = front[self._end :].partition(b"[")
-        pid = self._new_pid(digits) if bracket else None
-        if not colon or not line.startswith(self._day) or not 2 <= len(key) <= _KEY_BYTES:
-            return
-        if pid != head.pid or not head.text or not clean_text(text).startswith(head.text):
-            return
-        if head.program == b"pam":
+        found = self._line.fullmatch(decode(line))
+        if found is None or head.program == b"pam":
             return  # the next one's text may begin with a tag of its own
+        _, key, pid, text = found.groups()
+        if head.pid != (int(pid) if pid else None) or head.text != clean_text(text.encode()):
+            return
         if len(self._heads) >= _MEMO:
             self._heads.clear()
         self._heads[key] = None if program is None else (name(head.host), program)
+
+
+@lru_cache(maxsize=16)
+def _expressions(day: str, clock: str, zone: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """For one line, and for each of many with its LF."""
+    known = re.escape(day) + clock + re.escape(zone) + _REST
+    return re.compile(known), re.compile(f"(?:{known}|(.*))\n")
+
+
+def _joined(day: str, zone: str, clock: str, head: str, pid: str | None, text: str) -> str:
+    number = f"[{pid}]" if pid else ""
+    return f"{day}{clock}{zone}{head}{number}: {text}"

@@ -52,16 +52,13 @@ class TailSource:
         position: str | None,
         from_start: bool,
         wake: Callable[[], None] | None,
-        boot_of: Callable[[int], str | None] | None,
     ) -> None:
         """``position`` is a Batch's; None begins at the file's end (``from_start``: beginning).
         ``wake`` is called from another thread when there may be more; None: no inotify."""
         self._path = path
         self._clock = clock
         self._notes = Notes(path, zone, clock)
-        self._reader = LineReader(
-            wanted=wanted, zone=zone, reference_us=clock.now_us(), boot_of=boot_of
-        )
+        self._reader = LineReader(wanted=wanted, zone=zone, reference_us=clock.now_us())
         self._saved = position
         self._from_start = from_start
         self._at_end_first = position is None and not from_start
