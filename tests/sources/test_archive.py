@@ -32,6 +32,7 @@ from usersessionmon.sources.archive import (
     sniff,
 )
 from usersessionmon.sources.opened import OpenedLog
+from usersessionmon.sources.unknown import UnknownHeaders
 
 NOW_US = 1_795_248_930_000_000  # 2026-11-21T08:15:30Z
 DAY_US = 86_400_000_000
@@ -52,9 +53,16 @@ def options(
     year: int | None = None,
     progress: Callable[[int, int | None], None] | None = None,
     tally: Tally | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> ReadOptions:
     return ReadOptions(
-        wanted=sshd_only, zone=UTC, now_us=NOW_US, year=year, progress=progress, tally=tally
+        wanted=sshd_only,
+        zone=UTC,
+        now_us=NOW_US,
+        year=year,
+        progress=progress,
+        tally=tally,
+        notice=notice,
     )
 
 
@@ -277,6 +285,7 @@ def test_a_journal_file_cannot_come_over_standard_input() -> None:
         (b'{"__REALTIME_TIMESTAMP":"1"}', Kind.JSON),
         (b'{"MESSAGE":"x","__CURSOR":"s"}', Kind.JSON),
         (b'\x1e{"_PID":"1"}', Kind.JSON),
+        (b'data: {"_PID":"1"}', Kind.JSON),
         (b'{"log":"x"}', Kind.TEXT),
         (b"____", Kind.TEXT),
     ],
@@ -310,6 +319,42 @@ def test_damaged_export_gives_what_it_has(tmp_path: Path) -> None:
     found, said = until_damage(write(tmp_path / "log", packed[:-4]))
     assert "damaged" in said
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_journalctls_output_without_its_end_gives_what_it_has(tmp_path: Path, pack: str) -> None:
+    export = "".join(f"{key}={value}\n" for key, value in FIELDS.items()) + "\n"
+    for data in (export, json.dumps(FIELDS) + "\n"):
+        path = write(tmp_path / "log", PACKS[pack]((data * 3)[:-3].encode()))
+        found, said = until_damage(path)
+        assert [record.text for record in found] == ["hello"] * 2
+        assert said.startswith(f"{path}: is damaged or cut short (")
+        assert " 3, its last one, has no end" in said
+
+
+def notices(tmp_path: Path, data: bytes) -> list[str]:
+    said: list[str] = []
+    records(write(tmp_path / "log", data), options(notice=said.append))
+    return said
+
+
+def test_a_log_that_says_nothing_because_of_its_headers_is_told() -> None:
+    """The line is shown as a shape: a name must not get into a bug report."""
+    reader = UnknownHeaders(UTC, NOW_US, None)
+    reader.look([b"", line(1), b"[  12.5] web-1 sshd[7]: \xe7\x8e\x8b li\x1b"], 10)
+    reader.look([b"not again"], 20)
+    assert "; line 13 looks like `[  00.0] xxx-0 xxxx[0]: x xx?`. " in reader.words("a", 7)
+
+
+def test_unknown_headers_are_told_only_where_nothing_else_is_read(tmp_path: Path) -> None:
+    strange = b"nov. 21 08:15:30 web-1 sshd[7]: Accepted password for li.wei\n"
+    other = b"Nov 21 08:15:30 web-1 cron[7]: x\n"
+    (said,) = notices(tmp_path, other + strange * 2)
+    assert said.startswith(f"{tmp_path / 'log'}: 2 lines have no header that is known")
+    assert "line 2 looks like `xxx. 00 00:00:00 xxx-0 xxxx[0]: xxxxxxxx" in said
+    assert notices(tmp_path, strange + line(1)) == []
+    assert notices(tmp_path, other) == []
+    assert notices(tmp_path, b"\n  x\n") == []
 
 
 def test_json_pretty_is_refused_with_the_way_out(tmp_path: Path) -> None:

@@ -31,6 +31,17 @@ def read(reader: Reader, data: bytes | BinaryIO, refused: Counter[Refusal] | Non
     return list(reader(stream, wanted=WANTED.__contains__, zone=UTC, refused=refused))
 
 
+def until_the_end(reader: Reader, data: bytes) -> tuple[list[Record], str]:
+    """The records, and what was said of a missing end."""
+    found: list[Record] = []
+    try:
+        for record in reader(io.BytesIO(data), wanted=WANTED.__contains__, zone=UTC):
+            found.append(record)  # noqa: PERF402
+    except EOFError as error:
+        return found, str(error)
+    return found, ""
+
+
 def texts(reader: Reader, data: bytes) -> list[str]:
     return [record.text for record in read(reader, data)]
 
@@ -106,7 +117,7 @@ def test_export_a_line_without_end_is_cut() -> None:
 def test_export_a_truncated_end_gives_no_half_entry(cut: int) -> None:
     """Half an entry could have lost the uid that makes it a forgery."""
     data = entry(0, "first") + entry(1, "sec\nond", _UID=1000)
-    got = read(read_export, data[: cut % (len(data) + 1)])
+    got, _ = until_the_end(read_export, data[: cut % (len(data) + 1)])
     whole = read(read_export, data)
     for record, expected in zip(got, whole, strict=False):
         assert record.text == expected.text
@@ -166,15 +177,48 @@ def test_json_the_shapes_of_a_value() -> None:
     ],
 )
 def test_json_garbage_lines_are_passed_over(garbage: bytes) -> None:
-    data = as_json() + garbage + b"\n" + as_json(MESSAGE="after") + as_json()[:-5]
+    data = as_json() + garbage + b"\n" + as_json(MESSAGE="after")
     assert texts(read_json, data) == ["good", "after"]
 
 
+@pytest.mark.parametrize("cut", [2, 20, 200, len(entry(0, "x")) - 3])
+def test_export_a_missing_end_is_told_behind_what_was_read(cut: int) -> None:
+    found, said = until_the_end(read_export, (entry(0, "first") + entry(0, "x"))[:-cut])
+    assert [record.text for record in found] == ["first"]
+    assert said == "entry 2, its last one, has no end"
+
+
+@pytest.mark.parametrize("cut", [2, 20, len(entry(1, "sec\nond")) - 30])
+def test_export_a_missing_end_is_told_of_a_binary_field_too(cut: int) -> None:
+    data = entry(0, "first") + entry(1, "x", SYSLOG_RAW="y\nz" * 30)
+    found, said = until_the_end(read_export, data[:-cut])
+    assert [record.text for record in found] == ["first"]
+    assert said == "entry 2, its last one, has no end"
+
+
+def test_export_an_end_without_a_message_is_a_missing_end() -> None:
+    """Cut between two lines nothing is half, but what was said is not there."""
+    data = entry(0, "first") + entry(1, "").rstrip(b"\n") + b"\n"
+    assert until_the_end(read_export, data)[1] == "entry 2, its last one, has no end"
+
+
+@pytest.mark.parametrize("cut", [2, 5, 100])
+def test_json_a_missing_end_is_told_behind_what_was_read(cut: int) -> None:
+    found, said = until_the_end(read_json, as_json() + as_json()[:-cut])
+    assert [record.text for record in found] == ["good"]
+    assert said == "line 2, its last one, has no end"
+
+
+def test_json_the_last_lf_may_be_missing_and_a_line_may_be_an_event_of_a_stream() -> None:
+    """``json-sse`` writes ``data: `` in front and a blank line behind."""
+    assert texts(read_json, b"data: " + as_json() + b"\n" + as_json()[:-1]) == ["good", "good"]
+
+
 @given(st.binary(max_size=400))
-def test_no_bytes_make_either_raise(data: bytes) -> None:
-    read(read_export, data)
-    read(read_json, data)
-    read(read_export, entry(0, "x").rstrip(b"\n") + data + b"\n\n")
+def test_no_bytes_make_either_raise_more_than_that_the_end_is_missing(data: bytes) -> None:
+    until_the_end(read_export, data)
+    until_the_end(read_json, data)
+    until_the_end(read_export, entry(0, "x").rstrip(b"\n") + data + b"\n\n")
 
 
 @needs_journal

@@ -18,11 +18,13 @@ from usersessionmon.model import Record
 from .first_year import year_of_plain, year_of_stream
 from .opened import OpenedLog
 from .packed import DAMAGED
+from .unknown import UnknownHeaders
 
 _BATCH = 1024
 _OLDEST_CHANGE_US = 946_684_800_000_000
 """2000-01-01: a file's time of last change before it was made up (by an archiver)."""
 _FIELD_LINE = re.compile(rb"__?[A-Z][A-Z0-9_]{0,62}=")
+_JSON = re.compile(rb"[\x1e \n]*(?:data: )?\{")
 _FIELD_KEY = re.compile(rb'"(?:__?[A-Z][A-Z0-9_]{0,62}|MESSAGE)"')
 
 Progress = Callable[[int, int | None], None]
@@ -62,6 +64,8 @@ class ReadOptions:
     """Tags that a journal is searched for beside those of the facilities auth and authpriv."""
     progress: Progress | None = None
     tally: Tally | None = None
+    notice: Callable[[str], None] | None = None
+    """Told of a log in which not one line of a program that matters could be read."""
 
 
 def open_text(path: str) -> Iterator[list[bytes]]:
@@ -82,7 +86,7 @@ def sniff(head: bytes) -> Kind:
         return Kind.EVTX
     if _FIELD_LINE.match(head.lstrip(b"\n")):
         return Kind.EXPORT
-    if head.lstrip(b"\x1e \n").startswith(b"{") and _FIELD_KEY.search(head):
+    if _JSON.match(head) and _FIELD_KEY.search(head):
         return Kind.JSON
     return Kind.TEXT
 
@@ -130,13 +134,21 @@ def _text(log: OpenedLog, options: ReadOptions) -> Iterator[list[Record]]:
     reader = LineReader(
         wanted=options.wanted, zone=options.zone, reference_us=reference_us, year=year
     )
+    unknown = UnknownHeaders(options.zone, reference_us, year)
+    before = strange = 0
     try:
         for lines in log.blocks():
             yield reader.read_block(lines)
+            if reader.not_understood != strange:
+                strange = reader.not_understood
+                unknown.look(lines, before)
+            before = reader.lines
             if options.progress is not None:
                 options.progress(log.done(), log.total)
     finally:
         _count(options.tally, reader)
+    if options.notice is not None and strange and strange + reader.skipped == reader.lines:
+        options.notice(unknown.words(log.path, strange))
 
 
 def _count(tally: Tally | None, reader: LineReader) -> None:

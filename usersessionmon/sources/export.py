@@ -1,7 +1,8 @@
 """journalctl's own output as a source: ``-o export`` and ``-o json``.
 
 Both are read from any stream, one entry in memory at a time and only the fields that matter.
-Damage costs the entry it is in: what cannot be understood is passed over to the next one.
+Damage costs the entry it is in: what cannot be understood is passed over to the next one.  Only
+where the end itself is missing EOFError is raised, behind the last whole entry.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ _JSON_BYTES = 4 * 1024 * 1024  # one JSON line; without --all each field is at m
 _BINARY_BYTES = 768 * 1024 * 1024  # journald's own limit (DATA_SIZE_MAX)
 _CHUNK = 1024 * 1024
 _KNOWN = {name.encode(): name for name in FIELDS}
+_LEAST = frozenset(("_UID", "MESSAGE"))
+"""The end of a file ends an entry that has these, even without the blank line behind it."""
 _NAME = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 _Fields = dict[str, object]
@@ -33,15 +36,19 @@ def read_export(
     zone: tzinfo,
     refused: Counter[Refusal] | None = None,
 ) -> Iterator[Record]:
-    """The records of ``journalctl -o export`` (https://systemd.io/JOURNAL_EXPORT_FORMATS)."""
+    """The records of ``journalctl -o export`` (https://systemd.io/JOURNAL_EXPORT_FORMATS).
+
+    Raises EOFError where the last entry has no end."""
     fields: _Fields = {}
-    whole = True
+    whole, begun, entries = True, False, 0
     while line := stream.readline(_LINE_BYTES):
         if line == b"\n":
             if whole:
                 yield from _record(fields, wanted, zone, refused)
-            fields, whole = {}, True
+            entries += begun
+            fields, whole, begun = {}, True, False
             continue
+        begun = True
         name, equals, value = line.partition(b"=")
         if equals:
             ended = line.endswith(b"\n") or _skip_line(stream)
@@ -50,11 +57,13 @@ def read_export(
         elif _is_name(line):
             whole = _binary(stream, line[:-1], fields) and whole
         elif not line.endswith(b"\n"):
-            _skip_line(stream)
-    if whole and "_UID" in fields:
-        # The end of the file ends the last entry too; but where the file broke off, the field that
-        # shows a forgery may be what is missing.
-        yield from _record(fields, wanted, zone, refused)
+            whole = _skip_line(stream) and whole
+    if not begun:
+        return
+    if not whole or not fields.keys() >= _LEAST:
+        # Where the file broke off, the field that shows a forgery may be what is missing.
+        raise EOFError(f"entry {entries + 1}, its last one, has no end")
+    yield from _record(fields, wanted, zone, refused)
 
 
 def read_json(
@@ -64,18 +73,24 @@ def read_json(
     zone: tzinfo,
     refused: Counter[Refusal] | None = None,
 ) -> Iterator[Record]:
-    """The records of ``journalctl -o json`` (or ``json-seq``): one object a line.
+    """The records of ``journalctl -o json`` (``json-seq``, ``json-sse``): one object a line.
 
     A number array is a field that is not text, ``null`` one that was too big to be printed, any
-    other array a field that is there several times.
+    other array a field that is there several times.  Raises EOFError where the last line has no
+    end.
     """
+    number = 0
     while line := stream.readline(_JSON_BYTES):
+        number += 1
         if len(line) == _JSON_BYTES and not line.endswith(b"\n"):
-            _skip_line(stream)
+            if not _skip_line(stream):
+                raise EOFError(f"line {number}, its last one, has no end")
             continue
         try:
-            entry = json.loads(line.lstrip(b"\x1e"))
-        except (ValueError, RecursionError):
+            entry = json.loads(line.lstrip(b"\x1e").removeprefix(b"data: "))
+        except (ValueError, RecursionError) as error:
+            if not line.endswith(b"\n"):
+                raise EOFError(f"line {number}, its last one, has no end") from error
             continue
         if isinstance(entry, dict):
             fields = {name: _json_value(entry[name]) for name in entry.keys() & FIELDS}
