@@ -123,3 +123,41 @@ def test_scan_and_rules_go_on_without_a_right_to_the_configuration(tmp_path: Pat
     assert result.returncode == 0
     assert len(_objects(result.stdout)) == 2
     assert b"going on with the defaults" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("scan", "--json"), ("rules", "coverage", "--json")])
+def test_a_log_whose_headers_nobody_knows_is_told_and_its_text_is_not(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"[    6.000000] web-1 sshd[7]: Accepted password for li.wei\n" * 3)
+    result = run(*command, str(path))
+    assert result.returncode == 0
+    (told,) = result.stderr.decode().splitlines()
+    assert f"{path}: 3 lines have no header that is known" in told
+    assert "line 1 looks like `[    0.000000] xxx-0 xxxx[0]: xxxxxxxx" in told
+    assert "wei" not in told
+
+
+@pytest.mark.parametrize("form", ["export", "json"])
+def test_an_export_without_its_end_is_trouble(tmp_path: Path, form: str) -> None:
+    fields = {
+        "__REALTIME_TIMESTAMP": "1795248930000000",
+        "_TRANSPORT": "syslog",
+        "_UID": "0",
+        "_PID": "7",
+        "_EXE": "/usr/sbin/sshd",
+        "SYSLOG_IDENTIFIER": "sshd",
+        "MESSAGE": "Accepted password for alice from 192.0.2.7 port 50022 ssh2",
+    }
+    text = "".join(f"{key}={value}\n" for key, value in fields.items()) + "\n"
+    data = (text if form == "export" else json.dumps(fields) + "\n").encode()
+    path = tmp_path / "log"
+    path.write_bytes(data * 2)
+    assert run("scan", "--json", str(path)).returncode == 0
+    path.write_bytes((data * 2)[:-9])
+    result = run("scan", "--json", str(path))
+    assert result.returncode == 1
+    assert len(_objects(result.stdout)) == 1
+    (told,) = result.stderr.decode().splitlines()
+    assert "2, its last one, has no end" in told

@@ -22,7 +22,7 @@ from usersessionmon.sources.archive import ReadOptions, Tally, read_path
 from usersessionmon.wiring import OTHER_FACILITIES, look_around, rules_of
 
 from .common import check_path, settings_if_any
-from .output import cell, complain, event_object, say, say_json, table
+from .output import cell, complain, event_object, say, say_json, table, warn
 
 EXAMPLE = (
     "user-session-monitor rules explain "
@@ -122,6 +122,7 @@ def _coverage(rules: RuleSet, paths: list[str], *, as_json: bool) -> int:
         now_us=SystemClock().now_us(),
         identifiers=OTHER_FACILITIES,
         tally=tally,
+        notice=warn,
     )
     status = 0
     for path in paths:

@@ -66,6 +66,7 @@ def main(options: argparse.Namespace) -> int:
                     year=options.year,
                     now_us=SystemClock().now_us(),
                     progress=progress,
+                    notice=warn,
                     identifiers=OTHER_FACILITIES,
                 )
                 for records in read_path(path, read):
