@@ -85,5 +85,9 @@ def test_foreign_words_are_not_remembered_without_end() -> None:
     assert table is not None
     for number in range(10_000):
         find(table, f"{number} x{number} y{number}")
-    assert len(table.choices) <= 4096
-    assert len(table.shared) <= len(table.candidates)
+        find(table, f"x{number} from y")
+        table.hush(f"{number}")
+    assert len(table._choices) <= 4096
+    assert len(table._beginnings) <= 4096
+    assert len(table.quiet) <= 4096
+    assert len(table._shared) <= len(table.candidates)

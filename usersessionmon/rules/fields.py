@@ -28,6 +28,9 @@ class Hole(NamedTuple):
 
 
 _OCTAL_RUN = re.compile(r"(?:\\[0-3][0-7]{2})+")
+_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_PLAIN_V4 = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
+"""Addresses that are in their normal form already."""
 _PRIORITY_OF_NONE = frozenset({"UNKNOWN"})
 
 
@@ -38,7 +41,7 @@ def undo_vis(text: str) -> str:
     left raw is escaped, so that the result is printable.
     """
     if "\\" not in text:
-        return visible(text)
+        return text if text.isprintable() else visible(text)
     pieces = text.split("\\\\")  # an escaped backslash never begins another escape
     return "\\".join(visible(_OCTAL_RUN.sub(_octal_bytes, piece)) for piece in pieces)
 
@@ -71,6 +74,8 @@ def read_ip(text: str) -> str | None:
     None for ``UNKNOWN`` (sshd on something that is no IP socket).  An address that is cut or
     malformed, as in anonymised logs, stays as it was written.
     """
+    if _PLAIN_V4.fullmatch(text) is not None:
+        return text
     if text in _PRIORITY_OF_NONE:
         return None
     try:

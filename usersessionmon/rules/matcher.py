@@ -108,10 +108,7 @@ def find(table: ProgramTable, text: str) -> tuple[Candidate, Captures] | None:
     """The candidate that matches a text, with its captures."""
     if len(text) > MAX_TEXT:
         return None
-    first, _, rest = text.partition(" ")
-    second = rest.partition(" ")[0]
-    choice = table.choices.get(first) or table.of_word(first)
-    for mark, candidate in choice.of_words(second, text.rpartition(" ")[2]):
+    for mark, candidate in table.worth(text):
         if mark in text:
             got = candidate.line.match(text)
             if got is not None:
@@ -195,6 +192,6 @@ def load_rules(
     specs = builtin_distros()
     chosen = resolve_distro(distro or pick_distro(os_ids, specs), specs)
     known = builtin_packs()
-    own = user_packs(rules_dir) if rules_dir is not None else {}
+    own = user_packs(rules_dir) if rules_dir is not None else []
     packs = [known[name] for name in chosen.packs]
-    return RuleSet([*packs, *own.values()], chosen)
+    return RuleSet([*packs, *own], chosen)

@@ -43,7 +43,7 @@ class Line:
             return None
         got = {
             name: read(value)
-            for (name, read), value in zip(self.fills, found.groups(), strict=True)
+            for (name, read), value in zip(self.fills, found.groups(), strict=False)
         }
         if self.compound and not tell_apart(got):
             return None
