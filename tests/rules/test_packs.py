@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import time
@@ -17,7 +18,13 @@ from usersessionmon.rules import selftest
 from usersessionmon.rules.bounds import MAX_TEXT
 from usersessionmon.rules.fields import HOLES, read_ip, undo_vis
 from usersessionmon.rules.matcher import RuleSet, compile_rules, find, load_rules, unwrap
-from usersessionmon.rules.pack import Pack, PackSpec, builtin_distros, resolve_distro
+from usersessionmon.rules.pack import (
+    Pack,
+    PackSpec,
+    builtin_distros,
+    identifiers,
+    resolve_distro,
+)
 from usersessionmon.rules.template import Line, compile_line, fill
 from usersessionmon.strict import build, parse_document
 
@@ -294,6 +301,15 @@ rules:
     event = rules.match(record)
     assert event is not None
     assert event.means is Means.NOTHING
+
+
+def test_a_journal_is_searched_for_the_programs_of_other_facilities() -> None:
+    builtin = identifiers(RULES.packs)
+    assert set(builtin) == {"xrdp-sesman", "vsftpd", "proftpd", "pure-ftpd"}
+    for pack in RULES.packs:
+        assert set(pack.spec.other_facilities) <= set(pack.spec.programs), pack.name
+    own = _pack('programs: [myvpnd, "my*", ""]\nrules: {}')
+    assert identifiers([*RULES.packs, dataclasses.replace(own, own=True)]) == (*builtin, "myvpnd")
 
 
 def test_compiling_a_line_needs_no_braces_in_text() -> None:

@@ -7,11 +7,14 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from usersessionmon.config import Settings, find_config, load, read_webhook
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.rules import selftest
+from usersessionmon.rules.pack import own_rules
 from usersessionmon.store import db
 from usersessionmon.store.place import holder, is_full, reading
 from usersessionmon.wiring import choose_source, feishu_channel, look_around, rules_of, zone_of
@@ -82,11 +85,22 @@ def _rules(settings: Settings) -> list[tuple[bool, str]]:
             for verdict in bad
         ]
     text = f"{len(rules.rules)} rules for {rules.distro.name}, {len(verdicts)} examples hold"
-    return [(True, text)]
+    own, replacing = own_rules(rules.packs)
+    if own:
+        text += f"; own rules: {own}, in place of built-in ones: {replacing}"
+    return [(True, text), *_unread(settings.monitor.rules_dir)]
+
+
+def _unread(folder: str) -> list[tuple[bool, str]]:
+    """Files that were meant as rules, by the look of their names."""
+    meant = sorted(Path(folder).glob("*.yml")) if folder else []
+    return [(False, f"{path}: is not read: call it {path.stem}.yaml") for path in meant]
 
 
 def _source(settings: Settings) -> list[tuple[bool, str]]:
-    choice = choose_source(settings, rules_of(settings, look_around(settings).os_ids))
+    # Own rules say nothing of the source, and what is wrong with them is told already.
+    builtin = replace(settings, monitor=replace(settings.monitor, rules_dir=""))
+    choice = choose_source(settings, rules_of(builtin, look_around(settings).os_ids))
     found = [(False, problem) for problem in choice.problems]
     if choice.kind == "journal":
         return [*found, (True, f"the journal: {choice.why}")]

@@ -17,9 +17,10 @@ from usersessionmon.rules import selftest
 from usersessionmon.rules.coverage import Coverage
 from usersessionmon.rules.explain import Explanation, explain, guess
 from usersessionmon.rules.matcher import RuleSet
+from usersessionmon.rules.pack import identifiers, own_rules
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.archive import ReadOptions, Tally, read_path
-from usersessionmon.wiring import OTHER_FACILITIES, look_around, rules_of
+from usersessionmon.wiring import look_around, rules_of
 
 from .common import check_path, settings_if_any
 from .output import cell, complain, event_object, say, say_json, table, warn
@@ -92,11 +93,22 @@ def _list(rules: RuleSet, *, as_json: bool) -> int:
     say(f"distro {rules.distro.name}: {rules.distro.about}")
     for quirk in rules.distro.quirks:
         say(f"  {quirk}")
+    if summary := _own(rules):
+        say(summary)
     rows = [
         [rule.name, rule.means, str(len(rule.lines)), rule.lines[0].source] for rule in rules.rules
     ]
     table(("rule", "means", "lines", "first line"), rows, drop=("lines",))
     return 0
+
+
+def _own(rules: RuleSet) -> str:
+    """A line about the user's own rules; empty when there are none."""
+    files = [pack.file for pack in rules.packs if pack.own]
+    count, replacing = own_rules(rules.packs)
+    if not files:
+        return ""
+    return f"own rules: {count}, in place of built-in ones: {replacing} ({', '.join(files)})"
 
 
 def _test(rules: RuleSet, *, as_json: bool) -> int:
@@ -111,6 +123,8 @@ def _test(rules: RuleSet, *, as_json: bool) -> int:
         say(
             f"{len(verdicts) - len(bad)} of {len(verdicts)} examples hold, {len(rules.rules)} rules"
         )
+        if summary := _own(rules):
+            say(summary)
     return 1 if bad else 0
 
 
@@ -120,7 +134,7 @@ def _coverage(rules: RuleSet, paths: list[str], *, as_json: bool) -> int:
         wanted=rules.wanted,
         zone=facts.local_zone(),
         now_us=SystemClock().now_us(),
-        identifiers=OTHER_FACILITIES,
+        identifiers=identifiers(rules.packs),
         tally=tally,
         notice=warn,
     )

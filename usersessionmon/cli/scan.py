@@ -17,9 +17,10 @@ from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.host import facts
 from usersessionmon.model import Change, ChangeKind, SessionView
 from usersessionmon.pipeline import Pipeline
+from usersessionmon.rules.pack import identifiers
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.archive import ReadOptions, read_path
-from usersessionmon.wiring import OTHER_FACILITIES, rules_of
+from usersessionmon.wiring import rules_of
 
 from .common import check_path, settings_if_any
 from .output import (
@@ -66,8 +67,8 @@ def main(options: argparse.Namespace) -> int:
                     year=options.year,
                     now_us=SystemClock().now_us(),
                     progress=progress,
+                    identifiers=identifiers(pipeline.rules.packs),
                     notice=warn,
-                    identifiers=OTHER_FACILITIES,
                 )
                 for records in read_path(path, read):
                     printer.events(pipeline.process(records))

@@ -9,8 +9,8 @@ the programs, never which form of a line is understood.
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,9 @@ class PackSpec:
     about: str = ""
     programs: tuple[str, ...] = ()
     """Tags in the log; a trailing ``*`` matches any ending."""
+    other_facilities: tuple[str, ...] = ()
+    """Of these programs, those that log neither as auth nor as authpriv: a journal is searched for
+    them by name.  In a pack of the user's own all are, but for those with a ``*``."""
     service: str = ""
     services: dict[str, str] = field(default_factory=dict)
     """PAM service → ``kind`` or ``kind name``: ``gdm-password: login gdm``."""
@@ -110,6 +113,8 @@ class Pack:
     name: str
     file: str
     spec: PackSpec
+    own: bool = False
+    """Of the user's folder, not built in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +143,33 @@ def builtin_packs() -> dict[str, Pack]:
     return found
 
 
-def user_packs(folder: Path) -> dict[str, Pack]:
+def user_packs(folder: Path) -> list[Pack]:
     """The packs of a folder of the user's own; a rule there replaces the built-in one of its name.
 
-    Raises UserError, a line for each mistake.  A folder that is not there holds none.
+    Raises UserError, a line for each mistake in any of its files.  A folder that is not there holds
+    none.
     """
-    found: dict[str, Pack] = {}
+    found: list[Pack] = []
+    problems: list[str] = []
     try:
-        paths = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
+        paths = [path for path in sorted(folder.iterdir()) if path.suffix == ".yaml"]
+    except FileNotFoundError:
+        return []
     except OSError as error:
         raise UserError(f"{folder}: cannot be read: {error.strerror}") from error
     for path in paths:
-        document = read_document(path, regular=True)
-        found[path.stem] = Pack(path.stem, str(path), build(document, PackSpec))
+        if path.name.startswith("."):
+            continue  # an editor's
+        try:
+            spec = build(read_document(path, regular=True), PackSpec)
+        except UserError as error:
+            problems += error.lines
+            continue
+        spec = replace(spec, service=spec.service or path.stem)
+        # With its ending, the name is never a built-in pack's, whose programs are not this one's.
+        found.append(Pack(path.name, str(path), spec, own=True))
+    if problems:
+        raise UserError(problems)
     return found
 
 
@@ -179,6 +198,25 @@ def resolve_distro(name: str, specs: dict[str, DistroSpec]) -> Distro:
         base.packs + tuple(pack for pack in spec.packs if pack not in base.packs),
         spec.quirks or base.quirks,
     )
+
+
+def identifiers(packs: Iterable[Pack]) -> tuple[str, ...]:
+    """The tags by which a journal is to be searched beside the facilities auth and authpriv."""
+    return tuple(
+        dict.fromkeys(
+            tag
+            for pack in packs
+            for tag in (pack.spec.programs if pack.own else pack.spec.other_facilities)
+            if tag and not tag.endswith("*")
+        )
+    )
+
+
+def own_rules(packs: Iterable[Pack]) -> tuple[int, int]:
+    """(rules of the user's own, how many of them replace a built-in one)"""
+    packs = tuple(packs)
+    own = {rule for pack in packs if pack.own for rule in pack.spec.rules}
+    return len(own), len(own & {rule for pack in packs if not pack.own for rule in pack.spec.rules})
 
 
 def pick_distro(ids: tuple[str, ...], specs: dict[str, DistroSpec]) -> str:
