@@ -23,7 +23,6 @@ CORPORA = SHARED / "corpora"
 
 DIFFERENT = {
     49: "the port is known from sshd's own line of the same attempt and is therefore told",
-    201: "sudo's JSON form is not understood yet",
 }
 """Examples (by the id of the group's last line) that come out otherwise, with the reason."""
 

@@ -157,8 +157,9 @@ HOLES: dict[str, Hole] = {
     "pam_phase": Hole(r"[a-z_]{1,16}", "pam_phase", str),
     # matched and forgotten
     "padding": _forget(r" {0,32}"),
-    "sudo_parts": _forget(r"(?:[A-Z]+=.*? ; )?"),
-    "sudo_more": _forget(r"(?:(?:GROUP|TSID|ENV)=.*? ; )?"),
+    # up to the first USER= or COMMAND=, and no further: what follows may be typed by the caller
+    "sudo_parts": _forget(r"(?:[A-Z]+=(?:(?! ; (?:USER|COMMAND)=).)*? ; )?"),
+    "sudo_more": _forget(r"(?:(?:GROUP|TSID|ENV)=(?:(?! ; COMMAND=).)*? ; )?"),
     "sudo_refusal": _forget(
         r"(?:user NOT |command not |setid command |a password is |a terminal is |no tty |sorry, |"
         r"problem with |unknown user|unable to |parse error |account validation |policy |PAM )[^;]*"

@@ -26,9 +26,11 @@ from .pack import (
     user_packs,
     wrong_captures,
 )
+from .sudo_json import STARTS, said_again
 from .template import Line, compile_line
 
 _REPEATED = re.compile(r"message repeated ([0-9]{1,9}) times: \[ ?(.*)\]", re.DOTALL)
+_WRAPPED = ("message repeated ", *STARTS)
 
 
 class RuleSet:
@@ -88,7 +90,7 @@ class RuleSet:
             return None
         text = record.text
         repeat = 1
-        if text.startswith("message repeated "):
+        if text.startswith(_WRAPPED):
             text, repeat = unwrap(text)
         found = find(table, text)
         if found is None:
@@ -97,11 +99,11 @@ class RuleSet:
 
 
 def unwrap(text: str) -> tuple[str, int]:
-    """The inner text of rsyslog's ``message repeated N times: [ … ]``, and N."""
+    """The inner text of rsyslog's ``message repeated N times: [ … ]`` and N; sudo's JSON as the
+    line that a rule has."""
     found = _REPEATED.fullmatch(text)
-    if found is None:
-        return text, 1
-    return found.group(2), int(found.group(1))
+    text, repeat = (text, 1) if found is None else (found.group(2), int(found.group(1)))
+    return (said_again(text) if text.startswith(STARTS) else text), repeat
 
 
 def find(table: ProgramTable, text: str) -> tuple[Candidate, Captures] | None:
