@@ -6,6 +6,8 @@ from datetime import UTC
 from typing import NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from usersessionmon.envelope.text import LineReader
 from usersessionmon.model import Record
@@ -209,6 +211,80 @@ TIMES = {
         pid=None,
         text="alice : TTY=pts/1 ; PWD=/home ; USER=root ; COMMAND=/bin/sh",
     ),
+    "lower case": Case(
+        f"2026-11-21t08:15:30.25z web-1 {TAG}", "2026-11-21T08:15:30.25Z", inferred=False
+    ),
+    "comma with a zone": Case(
+        f"2026-11-21T08:15:30,123456789+05:30 web-1 {TAG}",
+        "2026-11-21T08:15:30.123456789+05:30",
+        inferred=False,
+    ),
+    "BSD with a zone": Case(f"Nov 21 08:15:30 CET web-1 {TAG}", "2026-11-21T08:15:30+01:00"),
+    "BSD with a year and a zone": Case(
+        f"Nov 21 2019 08:15:30 EDT web-1 {TAG}", "2019-11-21T08:15:30-04:00", inferred=False
+    ),
+    "ISO with a zone": Case(
+        f"2026-11-21 08:15:30.5 CET web-1 {TAG}", "2026-11-21T08:15:30.5+01:00", inferred=False
+    ),
+    "BSD with a host in capitals": Case(f"Nov 21 08:15:30 NAS {TAG}", PLAIN, host="NAS"),
+    "RFC 5424 with a comma": Case(
+        f"<86>1 2026-11-21T08:15:30,5Z web-1 sshd 1234 - - {SAID}",
+        "2026-11-21T08:15:30.5Z",
+        inferred=False,
+    ),
+    "RFC 5424 in a leap second": Case(
+        f"<86>1 2016-12-31T23:59:60.25Z web-1 sshd 1234 - - {SAID}",
+        "2016-12-31T23:59:59.25Z",
+        inferred=False,
+    ),
+    "TAI64N": Case(
+        f"@4000000067a1b2c31dcd6500 {TAG}",
+        "2025-02-04T06:24:57.500000000+00:00",
+        host=None,
+        inferred=False,
+    ),
+    "socklog with TAI64N": Case(
+        f"@4000000067a1b2c31dcd6500 authpriv.info: Feb  4 07:24:57 {TAG}",
+        "2025-02-04T06:24:57.500000000+00:00",
+        host=None,
+        inferred=False,
+    ),
+    "socklog": Case(
+        f"2026-11-21T08:15:30.12345 auth.info: Nov 21 09:15:30 {TAG}",
+        "2026-11-21T08:15:30.12345Z",
+        host=None,
+        inferred=False,
+    ),
+    "socklog with an underscore": Case(
+        f"2026-11-21_08:15:30.12345 auth.info: Nov 21 09:15:30 {TAG}",
+        "2026-11-21T08:15:30.12345Z",
+        host=None,
+        inferred=False,
+    ),
+    "Kubernetes": Case(
+        f"2026-11-21T08:15:30.123456789Z stdout F Nov 21 09:15:29 web-1 {TAG}",
+        "2026-11-21T08:15:30.123456789Z",
+        inferred=False,
+    ),
+    "Kubernetes without an own time": Case(
+        f"2026-11-21T08:15:30.123456789+08:00 stderr F {TAG}",
+        "2026-11-21T08:15:30.123456789+08:00",
+        host=None,
+        inferred=False,
+    ),
+    "Docker's json-file": Case(
+        f'{{"log":"Nov 21 09:15:29 web-1 {TAG}\\r\\n","stream":"stdout",'
+        '"time":"2026-11-21T08:15:30.123456789Z"}',
+        "2026-11-21T08:15:30.123456789Z",
+        inferred=False,
+    ),
+    "Docker's json-file without an own time": Case(
+        f'{{"log":"{TAG}\\n","stream":"stderr","attrs":{{"tag":"x"}},'
+        '"time":"2026-11-21T08:15:30.5Z"}',
+        "2026-11-21T08:15:30.5Z",
+        host=None,
+        inferred=False,
+    ),
     "a container's time in front": Case(
         f"2026-11-21T08:15:30.123456789Z Nov 21 09:15:29 web-1 {TAG}",
         "2026-11-21T08:15:30.123456789Z",
@@ -250,6 +326,8 @@ def test_the_second_line_of_a_form_reads_like_the_first(name: str) -> None:
         ("pam: text: more", "pam", None, "text: more"),
         ("/usr/sbin/cron[1]: text", "cron", 1, "text"),
         ("ssh.service/sshd[1234]: text", "sshd", 1234, "text"),
+        ("session-3.scope/sshd[1234]: text", "sshd", 1234, "text"),
+        ("app.service: text", "app.service", None, "text"),
         ("postfix/smtpd[5]: text", "postfix/smtpd", 5, "text"),
         ("sshd[9]: [ID 800047 auth.info] text", "sshd", 9, "text"),
         ("sshd[9]: [ID 800047] text", "sshd", 9, "[ID 800047] text"),
@@ -317,6 +395,30 @@ def test_hosts(host: str) -> None:
         "<86>1 - web-1 sshd 1 - - x",
         '<86>1 2026-11-21T08:15:30Z web-1 sshd 1 - [a k="v] x',
         "<86>1 2026-11-21T08:15:30Z web-1 sshd 1 -",
+        "Nov 21 08:15:30 PM web-1 sshd[1]: x",
+        "Nov 21 08:15:30 CST web-1 sshd[1]: x",
+        "2026-11-21 08:15:30 AM web-1 sshd[1]: x",
+        "2026-11-21 08:15:30 EST web-1 sshd[1]: x",
+        "21. Nov 08:15:30 web-1 sshd[1]: x",
+        "nov. 21 08:15:30 web-1 sshd[1]: x",
+        "11月 21日 08:15:30 web-1 sshd[1]: x",
+        "十一月 21 08:15:30 web-1 sshd[1]: x",
+        "@4000000067a1b2c3ffffffff sshd[1]: x",
+        "@3fffffff67a1b2c31dcd6500 sshd[1]: x",
+        "@4000000067A1B2C31DCD6500 sshd[1]: x",
+        "<86>1 2026-11-21T24:15:30Z web-1 sshd 1 - - x",
+        "<86>1 2026-11-21T08:15:30+24:00 web-1 sshd 1 - - x",
+        "<86>1 2026-02-29T08:15:30Z web-1 sshd 1 - - x",
+        '<86>1 2026-11-21T08:15:30Z web-1 sshd 1 - [a k="v]" x',
+        '<86>1 2026-11-21T08:15:30Z web-1 sshd 1 - [a k="v"]x',
+        "Sat 2026-11-21 08:15:30 UTC web-1 ssh.service[1]: x",
+        "Sat 2026-11-21 08:15:30 UTC web-1 session-3.scope[1]: x",
+        "Sat 2026-11-21 08:15:30.000000 UTC [s=0eb5;i=1;b=0123;m=4c;t=66;x=ff]",
+        '{"log":"Nov 21 08:15:30 web-1 sshd[1]: x\\n","time":"yesterday"}',
+        '{"log":"Nov 21 08:15:30 web-1 sshd[1]: x\\n","time":"2026-11-21T08:15:30Z',
+        '{"log":"Nov 21 08:15:30 web-1 sshd[1]: x\\n"}',
+        '{"log":"x","time":7}',
+        '{"log":"' + "[" * 5000,
         "[  123.456789] web-1 sshd[1]: x",
         "123.456789 web-1 sshd[1]: x",
         "sshd[1]: x",
@@ -348,3 +450,56 @@ def test_what_nobody_wrote_is_skipped(line: str) -> None:
     lines = reader()
     assert lines.read(line.encode()) is None
     assert (lines.skipped, lines.not_understood) == (1, 0)
+
+
+def test_lines_of_rfc5424_read_alike_whatever_came_before() -> None:
+    """Their day is remembered; each must read as if it were the first."""
+    times = [
+        "2026-11-21T08:15:30.123456+01:00",
+        "2026-11-21T23:59:59.9+01:00",
+        "2026-11-21T08:15:30Z",
+        "2026-11-22T00:00:00.000000001Z",
+        "2026-11-22T00:00:00-09:30",
+        "2026-11-21T08:15:30.123456+01:00",
+    ]
+    lines = [f"<86>1 {time} web-1 sshd 7 - - x" for time in times for _ in range(2)]
+    lines.insert(3, "Dec 31 08:15:30 web-1 sshd[7]: a line of another form and day")
+    together = reader(2026)
+    for line in lines:
+        assert together.read(line.encode()) == reader(2026).read(line.encode())
+
+
+def test_a_line_of_rfc5424_tells_the_year_of_those_without() -> None:
+    lines = reader()
+    first = "<86>1 2019-12-31T08:15:30Z web-1 sshd 7 - - x"
+    for line in (first, first, "Jan  1 08:15:30 web-1 sshd[7]: x"):
+        record = lines.read(line.encode())
+    assert record is not None
+    assert record.time.text == "2020-01-01T08:15:30+00:00"
+
+
+@given(st.text('[]"\\\\ a=', max_size=40))
+def test_structured_data_ends_where_its_own_grammar_says(data: str) -> None:
+    record = read(f"<86>1 2026-11-21T08:15:30Z web-1 sshd 7 - [{data} x: y")
+    end = _end_of_data(f"[{data} x: y")
+    assert (record is None) == (end is None)
+    if record is not None:
+        assert record.text == f"[{data} x: y"[end:].lstrip(" ")
+
+
+def _end_of_data(text: str) -> int | None:
+    """Letter by letter."""
+    quoted = escaped = False
+    depth = 0
+    for at, letter in enumerate(text):
+        if escaped:
+            escaped = False
+        elif quoted:
+            escaped, quoted = letter == "\\", letter != '"'
+        elif depth:
+            quoted, depth = letter == '"', depth - (letter == "]")
+        elif letter == "[":
+            depth = 1
+        else:
+            return at if letter == " " else None
+    return None if depth else len(text)

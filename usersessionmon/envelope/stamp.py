@@ -44,15 +44,22 @@ class Stamp(NamedTuple):
 
 
 _WEEKDAY = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) "
-_CLOCK = rb"(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
+_CLOCK = rb"(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?! [AP]M )"
+# would be a host's name where it is no zone's
+_ZONE = rb"(?: (UTC|GMT|WES?T|CES?T|EES?T|MSK|[JK]ST|[ECMP][DS]T|BST|IST)(?= ))?"
 _END = rb"(?=[ :\t]|$)"
 # `Nov 21 08:15:30`, the day padded or not; some relays write the year after the day, or before it
-_BSD = re.compile(rb"([A-Z][a-z][a-z]) {1,2}(\d{1,2})(?: (\d{4}))? " + _CLOCK + _END)
+_BSD = re.compile(rb"([A-Z][a-z][a-z]) {1,2}(\d{1,2})(?: (\d{4}))? " + _CLOCK + _ZONE + _END)
 _LED_BY_YEAR = re.compile(rb"(\d{4}) (?:\1 )?([A-Z][a-z][a-z]) {1,2}(\d{1,2}) " + _CLOCK + _END)
 # OpenWrt, vsftpd: `Sat Nov 21 08:15:30 2026`
 _CTIME = re.compile(_WEEKDAY + rb"([A-Z][a-z][a-z]) {1,2}(\d{1,2}) " + _CLOCK + rb" (\d{4})" + _END)
 _ISO = re.compile(
-    rb"(\d{4})-(\d\d)-(\d\d)[Tt ]" + _CLOCK + rb"(?:([Zz])| ?([+-]\d\d)(?::?(\d\d))?)?" + _END
+    rb"(\d{4})-(\d\d)-(\d\d)[Tt _]"
+    + _CLOCK
+    + rb"(?:([Zz])| ?([+-]\d\d)(?::?(\d\d))?|"
+    + _ZONE
+    + rb")"
+    + _END
 )
 # journalctl -o short-full: `Sat 2026-11-21 08:15:30 CET`, or `+08` for zones without letters
 _FULL = re.compile(
@@ -63,6 +70,10 @@ _FULL = re.compile(
     + _END
 )
 _EPOCH = re.compile(rb"(\d{9,11})(?:\.(\d{1,9}))?(?= )")
+# svlogd, multilog and s6-log: seconds behind 2 ** 62 and ten more, and nanoseconds
+_TAI64N = re.compile(rb"@([0-9a-f]{16})([0-9a-f]{8})(?= )")
+_TAI_ZERO = 2**62 + 10
+_EPOCH_LAST = 99_999_999_999
 
 
 def read_stamp(line: bytes) -> Stamp | None:
@@ -82,12 +93,25 @@ def read_stamp(line: bytes) -> Stamp | None:
 
 
 def read_epoch(line: bytes) -> tuple[int, str, int] | None:
-    """Seconds since the epoch, fraction, and where the stamp ends (journalctl -o short-unix)."""
+    """Seconds since the epoch, fraction, and where the stamp ends (journalctl -o short-unix,
+    TAI64N)."""
+    if line.startswith(b"@"):
+        return _tai64n(line)
     found = _EPOCH.match(line)
     if found is None:
         return None
     seconds, fraction = found.groups(b"")
     return int(seconds), fraction.decode(), found.end()
+
+
+def _tai64n(line: bytes) -> tuple[int, str, int] | None:
+    found = _TAI64N.match(line)
+    if found is None:
+        return None
+    seconds, nanoseconds = int(found[1], 16) - _TAI_ZERO, int(found[2], 16)
+    if not 0 < seconds <= _EPOCH_LAST or nanoseconds >= 1_000_000_000:
+        return None
+    return seconds, f"{nanoseconds:09}", found.end()
 
 
 def ordinal(year: int, month: int, day: int) -> int | None:
@@ -104,8 +128,9 @@ def _bsd(line: bytes) -> Stamp | None:
     found = _BSD.match(line)
     if found is None:
         return None
-    month, day, year, *clock = found.groups()
-    return _make(year, MONTHS.get(month), day, clock, found.end(), found.start(4))
+    month, day, year, *clock, zone = found.groups()
+    stamp = _make(year, MONTHS.get(month), day, clock, found.end(), found.start(4))
+    return stamp._replace(zone_name=zone.decode()) if stamp and zone else stamp
 
 
 def _led_by_year(line: bytes) -> Stamp | None:
@@ -128,12 +153,14 @@ def _iso(line: bytes) -> Stamp | None:
     found = _ISO.match(line)
     if found is None:
         return None
-    year, month, day, *clock, zulu, hours, minutes = found.groups()
+    year, month, day, *clock, zulu, hours, minutes, zone = found.groups()
     stamp = _make(year, int(month), day, clock, found.end(), found.start(4))
     if stamp is None:
         return None
-    if zulu:
+    if zulu or (line[10:11] == b"_" and not hours):  # svlogd -tt, in UTC always
         return stamp._replace(offset="Z")
+    if zone:
+        return stamp._replace(zone_name=zone.decode())
     return _with_offset(stamp, hours, minutes) if hours else stamp
 
 

@@ -23,6 +23,12 @@ _METALOG = re.compile(rb"\[([^\s\[\]]{1,64})\]")
 _SOLARIS = re.compile(rb"\[ID \d{1,10} " + _FACILITIES + rb"\." + _LEVELS + rb"\] ")
 _APPLE_LEVEL = re.compile(rb" <[A-Z][a-z]{1,15}>: ?")
 _RSYSLOGD = re.compile(rb"rsyslogd-?\d{1,5}")
+_UNIT = re.compile(rb".+\.(?:service|scope|slice|socket|mount|timer|target)")
+# what collectors put in front of a line: the container runtimes' `stdout F`, socklog's `auth.info:`
+_COLLECTED = re.compile(
+    rb"[ \t]*(?:(?:stdout|stderr) [FP](?::\S{1,64})?|(?P<socklog>%b\.%b):) "
+    % (_FACILITIES, _LEVELS)
+)
 # sysklogd, Busybox, the BSDs (`--- … ---` is macOS); syslog-ng quotes the message and says who did
 _REPEATED = re.compile(rb"(?:--- )?last message repeated (\d{1,9}) times?(?: ---)?", re.IGNORECASE)
 _REPEATED_QUOTED = re.compile(rb"repeated (\d{1,9}) times, suppressed by syslog-ng on \S{1,255}")
@@ -83,9 +89,21 @@ def _first_tag(rest: bytes) -> Head | None:
 
 def program_name(tag: bytes) -> bytes:
     """The program that a tag names: without a path, a unit or rsyslogd's message number."""
-    if b"/" in tag and (tag.startswith(b"/") or b".service/" in tag):
+    if b"/" in tag and (tag.startswith(b"/") or b".service/" in tag or b".scope/" in tag):
         return tag.rpartition(b"/")[2] or tag
     return b"rsyslogd" if _RSYSLOGD.fullmatch(tag) else tag
+
+
+def is_unit(head: Head) -> bool:
+    """journalctl -o with-unit writes the unit where the tag should be: nothing says who wrote."""
+    return head.pid is not None and _UNIT.fullmatch(head.program or b"") is not None
+
+
+def collected(rest: bytes) -> tuple[bytes, bool]:
+    """What follows a collector's time, without the collector's own words; and whether they are
+    socklog's, whose time is in UTC."""
+    found = _COLLECTED.match(rest)
+    return (rest[found.end() :], found["socklog"] is not None) if found else (rest, False)
 
 
 def clean_text(text: bytes) -> bytes:
