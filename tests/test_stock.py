@@ -27,6 +27,38 @@ def test_a_login_in_the_name_of_another_process_is_doubted() -> None:
     assert doubted(gone, NAMES, NOW).doubt is Doubt.NO_PROCESS
 
 
+def test_a_process_that_logged_somebody_in_before_is_doubted(tmp_path: Path) -> None:
+    """Whoever is on by ssh can write a line with the pid of the sshd that serves him."""
+    proc, sessions = tmp_path / "proc", tmp_path / "systemd/sessions"
+    sessions.mkdir(parents=True)
+    for pid in ("1", "10"):
+        (proc / pid).mkdir(parents=True)
+        (proc / pid / "stat").write_text(f"{pid} (sshd) S 1 1 1 0 -1 " + "0 " * 40)
+        (proc / pid / "comm").write_text("sshd\n")
+    cgroup, session = proc / "10" / "cgroup", sessions / "7"
+    change = LOGIN._replace(pid=10)
+
+    def found() -> Doubt | None:
+        return doubted(change, NAMES, NOW, Host(proc=proc, run=tmp_path)).doubt
+
+    def begun(us: int, leader: int = 10) -> None:
+        session.write_text(f"UID=1000\nUSER=mallory\nLEADER={leader}\nREALTIME={us}\n")
+
+    assert found() is None  # no cgroup can be read
+    cgroup.write_text("0::/system.slice/ssh.service\n")
+    assert found() is None  # not yet a session of logind's, or never one
+    cgroup.write_text("0::/user.slice/user-1000.slice/session-7.scope\n")
+    assert found() is None  # logind's file is not there
+    begun(NOW + 100_000)
+    assert found() is None  # the login that the line tells of
+    begun(NOW - 60_000_000, leader=9)
+    assert found() is None  # sshd itself was started by hand within somebody's session
+    begun(NOW - 60_000_000)
+    assert found() is Doubt.EARLIER_SESSION
+    cgroup.write_text("1:name=systemd:/user.slice/user-1000.slice/session-7.scope\n0::/\n")
+    assert found() is Doubt.EARLIER_SESSION
+
+
 def test_what_cannot_be_compared_is_not_doubted() -> None:
     for change, now in (
         (LOGIN._replace(host="web-2"), NOW),

@@ -32,6 +32,28 @@ class Trusted(NamedTuple):
     audit_session: str | None = None
 
 
+class Forger(NamedTuple):
+    """Who wrote lines in another's name, as far as the journal vouches for it."""
+
+    host: str | None
+    program: str
+    """In whose name: the tag."""
+    uid: int | None
+    exe: str | None
+    comm: str | None
+    unit: str | None
+
+
+class Forged(NamedTuple):
+    """Lines that were written in another's name.  Nothing of their text is kept."""
+
+    counts: Mapping[Forger, int]
+    more: int
+    """Lines of further writers, beyond those that are told apart."""
+    first_us: int
+    last_us: int
+
+
 class Record(NamedTuple):
     """One log line, its header read and its text untouched.  It holds no meaning."""
 
@@ -177,6 +199,7 @@ class Doubt(StrEnum):
 
     NO_PROCESS = "no_process"  # the process that the line names is not there
     OTHER_PROCESS = "other_process"  # it is there, and is no sshd
+    EARLIER_SESSION = "earlier_session"  # it had logged somebody in before, which it does but once
 
 
 class Change(NamedTuple):
@@ -256,7 +279,7 @@ class Notice:
     """
 
     kind: str
-    """``login``, ``logout``, ``login_failed``, ``elevation``, ``test``, ``trouble``"""
+    """``login``, ``logout``, ``login_failed``, ``elevation``, ``test``, ``forged``"""
     severity: Severity
     title: str
     pairs: tuple[tuple[str, str], ...]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from usersessionmon.clock import Clock
-from usersessionmon.host.alive import Host, LogindSession
+from usersessionmon.host.alive import START_SLACK_US, Host, LogindSession
 from usersessionmon.model import Change, ChangeKind, Doubt, Moment, SessionView
 from usersessionmon.rules.fields import is_ip, read_ip
 from usersessionmon.sessions.engine import Engine, Found
@@ -78,6 +78,12 @@ def doubted(
         return change._replace(doubt=Doubt.NO_PROCESS)
     if alive and live.process_is(change.pid, _SSHD) is False:
         return change._replace(doubt=Doubt.OTHER_PROCESS)
+    # A line comes before logind has its session, so that none is no sign of anything; but whoever
+    # is on by ssh may name the process of his own login.
+    session = live.session_led_by(change.pid)
+    since_us = None if session is None else session.since_us
+    if since_us is not None and since_us < change.time.us - START_SLACK_US:
+        return change._replace(doubt=Doubt.EARLIER_SESSION)
     return change
 
 

@@ -18,6 +18,7 @@ _SESSIONS_MOST = 10_000
 START_SLACK_US = 3_000_000
 """A process's start is known to a second, and its login's line may be stamped by another clock."""
 _SSHD = re.compile(r"sshd(?:-session)?: (?P<user>.+?)(?: \[priv\]|@(?P<tty>[^@ ]+))", re.DOTALL)
+_SCOPE = re.compile(r"/session-([a-zA-Z0-9]{1,40})\.scope(?:/|$)", re.MULTILINE)
 _ESCAPE = re.compile(r"\\([0-7]{3}|x[0-9a-fA-F]{2}|.)")
 
 
@@ -123,6 +124,16 @@ class Host:
         with contextlib.suppress(OSError):
             paths = sorted((self._run / "systemd/sessions").iterdir())[:_SESSIONS_MOST]
         return [_session(path.name, self._text(path)) for path in paths if _is_session(path)]
+
+    def session_led_by(self, pid: int) -> LogindSession | None:
+        """The logind session that a process logged in, by its cgroup: None while there is none,
+        and on a host without logind."""
+        match = _SCOPE.search(self._text(self._proc / str(pid) / "cgroup"))
+        if match is None:
+            return None
+        path = self._run / "systemd/sessions" / match[1]
+        session = _session(path.name, self._text(path))
+        return session if session.leader == pid else None
 
     def _pids(self) -> Iterator[int]:
         with contextlib.suppress(OSError):

@@ -113,6 +113,7 @@ def test_notice(
 _DOUBTS = {
     Doubt.NO_PROCESS: "日志所说的进程不存在，可能是伪造的日志",
     Doubt.OTHER_PROCESS: "日志所说的进程不是 sshd，可能是伪造的日志",
+    Doubt.EARLIER_SESSION: "日志所说的进程早已登录过，可能是伪造的日志",
 }
 
 
