@@ -164,6 +164,8 @@ def test_both_readmes_have_the_same_rows(columns: int) -> None:
 def plain(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(plain(item) for item in value)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
     return str(value.value if isinstance(value, Enum) else value)
 
 

@@ -28,6 +28,7 @@ LOW: dict[str, set[str]] = {
     "store": {"errors", "model", "notify.base"},  # the outbox gives what delivery asks for
     "notify": {"clock", "errors", "model"},
     "pipeline": {"model", "rules", "sessions"},
+    "alarm": {"model", "rules"},
     "stock": {"clock", "host", "model", "rules", "sessions"},
 }
 MAY_IMPORT: dict[str, set[str]] = {

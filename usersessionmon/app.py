@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from usersessionmon import __version__
+from usersessionmon.alarm import Alarm
 from usersessionmon.clock import Clock, Waker
 from usersessionmon.errors import TroubleError
 from usersessionmon.model import Change, ChangeKind, Moment, Notice
@@ -74,6 +75,8 @@ class Monitor:
     """Asks the host for the open sessions, now and then; called when the log has no more."""
     look: Callable[[Change], Change] = lambda change: change
     """Compares a change of a log that proves nothing with the live host, and marks it."""
+    alarm: Alarm | None = None
+    """Tells of lines in another's name; None: nobody wants to know."""
     once: bool = False
     told: Sequence[str] = ()
     """Notes of the source that were said before it was opened."""
@@ -165,8 +168,9 @@ class Monitor:
             changes += self.call(self.pipeline.engine)
             changes += self.pipeline.engine.tick(self.clock.monotonic())
         now = self.clock.now_us()
-        if changes or batch.records or self.pipeline.engine.has_news():
-            self._save(changes, now)
+        alarms = [] if self.alarm is None else self.alarm.raised(self.pipeline.forgeries, now)
+        if changes or alarms or batch.records or self.pipeline.engine.has_news():
+            self._save(changes, now, alarms)
         elif batch.position is not None and abs(now - self._saved_us) >= IDLE_SAVE_US:
             self._save((), now)
         return batch.at_end
@@ -176,6 +180,9 @@ class Monitor:
         due = self.pipeline.engine.patience(self.clock.monotonic())
         if due is not None:
             wait = min(wait, due)
+        if self.alarm is not None:
+            due = self.alarm.patience(self.pipeline.forgeries, self.clock.now_us())
+            wait = wait if due is None else min(wait, due)
         if self._watchdog is not None:
             wait = min(wait, self._watchdog)
         return wait
@@ -201,11 +208,12 @@ class Monitor:
                 "again (what was not told yet is read from the log again where it still is)"
             )
 
-    def _save(self, changes: Sequence[Change], now_us: int) -> None:
+    def _save(self, changes: Sequence[Change], now_us: int, alarms: Sequence[Notice] = ()) -> None:
         """Everything that follows from what was read, and how far, in one transaction."""
         notices = [
             self.wording.word(change) for change in changes if change.kind in self.wording.kinds
         ]
+        notices += alarms
         delta = self.pipeline.engine.drain()
         channels = [delivery.channel for delivery in self.deliveries]
         with db.transaction(self.connection):
@@ -230,6 +238,8 @@ class Monitor:
         self.facts["doubted"] = str(self._doubted)
         self.facts["faults"] = str(self.pipeline.faults)
         self.facts["losses"] = str(self.pipeline.losses)
+        if self.alarm is not None:
+            self.facts.update(self.alarm.save(self.pipeline.forgeries))
         if self._last_line is not None:
             self.facts["last_line"] = self._last_line.text
             self.facts["last_line_us"] = str(self._last_line.us)

@@ -50,6 +50,8 @@ class MonitorSettings:
     distro: str = ""
     """A rule pack's name (``debian``, ``rhel``, …); empty: read from os-release."""
     rules_dir: str = "/etc/user-session-monitor/rules.d"
+    alarm_forged: bool = True
+    """Tell when somebody writes log lines in a login program's name; needs the journal."""
 
     def __post_init__(self) -> None:
         if self.log_file:

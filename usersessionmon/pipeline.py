@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from usersessionmon.model import Change, Means, Record
+from usersessionmon.rules.forgeries import Forgeries
 from usersessionmon.rules.matcher import RuleSet
 from usersessionmon.rules.trust import Verdict, judge
 from usersessionmon.sessions.engine import Engine
@@ -37,6 +38,7 @@ class Pipeline:
         self.understood: Counter[str] = Counter()
         self.not_understood: Counter[str] = Counter()
         self.verdicts: Counter[Verdict] = Counter()
+        self.forgeries = Forgeries()
         self.losses = 0
         """How often the logger itself said that it dropped lines."""
         self.faults = 0
@@ -67,7 +69,7 @@ class Pipeline:
         if event is None or event.means is _NOTHING:
             return self.engine.pass_by(record)
         if record.trusted is not None:  # a text log proves nothing, and is believed
-            believed = judge(event, self.verdicts)
+            believed = judge(event, self.verdicts, self.forgeries)
             if believed is None:
                 return []
             event = believed

@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import TextIO
 from zoneinfo import ZoneInfo
 
+from usersessionmon.alarm import Alarm
 from usersessionmon.app import Delivery, Monitor, Wording
 from usersessionmon.clock import Clock, SystemClock, Waker
 from usersessionmon.config import Settings, Style, read_webhook
 from usersessionmon.errors import TroubleError
 from usersessionmon.host import facts
-from usersessionmon.model import Change, Notice, Record
+from usersessionmon.model import Change, Forged, Notice, Record
 from usersessionmon.notify.courier import BatchChannel
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.notify.feishu import FeishuChannel
+from usersessionmon.notify.forged import forged_notice
 from usersessionmon.notify.http import HttpClient
 from usersessionmon.notify.pace import Budget
 from usersessionmon.notify.terminal import TerminalChannel
@@ -174,6 +176,23 @@ def wording_of(settings: Settings, here: Here) -> Wording:
     return Wording(word, frozenset(settings.notices.events))
 
 
+def alarm_of(settings: Settings, here: Here) -> Alarm | None:
+    """What tells of lines in another's name; None when it is not wanted."""
+
+    def word(forged: Forged, now_us: int) -> Notice:
+        return forged_notice(
+            forged,
+            now_us,
+            server_name=here.name,
+            server_ip=here.address,
+            local_hosts=here.names | {here.name},
+            zone=here.zone,
+            language=settings.language.value,
+        )
+
+    return Alarm(word) if settings.monitor.alarm_forged else None
+
+
 def deliveries_of(
     settings: Settings, here: Here, file: Path, clock: Clock, stream: TextIO
 ) -> Sequence[Delivery]:
@@ -234,12 +253,16 @@ def monitor(
                 from_start=from_start,
                 waker=waker,
             )
+            pipeline = Pipeline(rules, engine, boot_marker(here))
+            alarm = alarm_of(settings, here)
+            if alarm is not None:
+                alarm.load(state.read_facts(connection), pipeline.forgeries)
             yield Monitor(
                 source=source,
                 source_name=key,
                 connection=connection,
                 file=file,
-                pipeline=Pipeline(rules, engine, boot_marker(here)),
+                pipeline=pipeline,
                 wording=wording_of(settings, here),
                 deliveries=deliveries_of(settings, here, file, clock, stream),
                 clock=clock,
@@ -248,6 +271,7 @@ def monitor(
                 stock=stock_of(here, clock, choice, new=position is None and not from_start),
                 call=RollCall(here.names, here.boot, here.zone, clock).call,
                 look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
+                alarm=alarm,
                 once=once,
                 told=(f"{choice.path}: is not there; waiting for it",),
                 facts={"why": choice.why},

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from usersessionmon.model import Captures, Event, Means, Moment, Proof, Record, Trusted
+from usersessionmon.rules.forgeries import Forgeries
 from usersessionmon.rules.trust import Verdict, judge
 from usersessionmon.sources.entry import record_of
 
@@ -143,6 +144,7 @@ def test_reasons_of_a_users_own_process_only_explain(means: Means) -> None:
     [
         ("sudo", "sudo", "/usr/bin/sudo"),
         ("sudo", "sudo", "/usr/lib/cargo/bin/sudo"),
+        ("sudo", "sudo", "/usr/bin/sudo.ws"),
         ("su", "su", "/bin/su"),
         ("pkexec", "pkexec", "/usr/bin/pkexec"),
         ("polkit-agent-helper-1", "pkexec", "/usr/lib/polkit-1/polkit-agent-helper-1"),
@@ -162,6 +164,7 @@ def test_a_callers_uid_needs_the_very_set_uid_program(
     assert by(exe, by_uid=0) is Verdict.FORGED
     assert by(exe + "x") is Verdict.FORGED
     assert by("/usr/bin/logger") is Verdict.FORGED
+    assert by("/opt/x/bin/" + program) is Verdict.UNPROVEN
     assert by("/home/mallory" + exe) is Verdict.FORGED
     assert by(None) is Verdict.UNPROVEN
 
@@ -248,13 +251,28 @@ def test_only_the_first_process_speaks_for_the_host() -> None:
 def test_the_kernel_has_no_uid_and_only_its_own_name() -> None:
     kernel = event(Means.BOOT, program="kernel", transport="kernel", uid=None, exe=None)
     assert verdict(kernel) is Verdict.TRUSTED
-    assert verdict(event(Means.ACCEPTED, transport="kernel", uid=None)) is Verdict.FORGED
+    # … and lets only root speak by it, which is no proof of being sshd and no forgery either
+    assert verdict(event(Means.ACCEPTED, transport="kernel", uid=None)) is Verdict.UNPROVEN
     assert verdict(event(Means.BOOT, program="kernel", uid=1000)) is Verdict.FORGED
 
 
 def test_what_means_nothing_is_nobodys_forgery() -> None:
     assert verdict(event(Means.NOTHING, uid=1000)) is Verdict.ANNOTATES
     assert verdict(event(Means.NOTHING)) is Verdict.TRUSTED
+
+
+def test_who_forged_is_noted_and_nobody_else() -> None:
+    forgeries = Forgeries()
+    for what in (
+        event(Means.ACCEPTED),
+        event(Means.ACCEPTED, uid=1000, exe="/usr/bin/logger"),
+        event(Means.LEFT, uid=1000),
+        event(Means.LEFT, uid=1000, exe="/home/bob/vpnd", program="vpnd"),
+        event(Means.FAILED_HINT, uid=1000, program="xscreensaver"),
+    ):
+        judge(what, forgeries=forgeries)
+    (forger,) = forgeries.take().counts
+    assert (forger.program, forger.uid, forger.exe) == ("sshd", 1000, "/usr/bin/logger")
 
 
 def test_users_programs_with_lines_of_their_own_are_no_forgers() -> None:

@@ -20,7 +20,7 @@ EXAMPLE = "user-session-monitor status"
 
 _COUNTS = {
     "forged": "lines written in a daemon's name by somebody else",
-    "doubted": "logins whose process was not there, or was no sshd",
+    "doubted": "logins whose process was not there, was no sshd or was in before",
     "faults": "lines on which the program failed: please report them",
     "losses": "times the logger said that it dropped lines",
 }

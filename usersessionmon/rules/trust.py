@@ -19,6 +19,7 @@ from enum import StrEnum
 from usersessionmon.model import Captures, Event, Means, Proof, Trusted
 
 from .fields import visible
+from .forgeries import Forgeries
 
 
 class Verdict(StrEnum):
@@ -37,7 +38,8 @@ _PLACES = ("/usr/", "/sbin/", "/bin/", "/lib/", "/lib64/", "/opt/", "/nix/store/
 _BIN = ("/usr/bin/", "/bin/", "/usr/local/bin/", "/usr/lib/cargo/bin/", "/run/wrappers/bin/")
 _AGENTS = ("/usr/lib/polkit-1/", "/usr/libexec/", "/usr/libexec/polkit-1/", "/lib/polkit-1/")
 _SET_UID = {
-    **{name: {folder + name for folder in _BIN} for name in ("sudo", "su", "pkexec", "doas")},
+    **{name: {folder + name for folder in _BIN} for name in ("su", "pkexec", "doas")},
+    "sudo": {folder + name for folder in _BIN for name in ("sudo", "sudo.ws", "sudo-rs")},
     "polkit-agent-helper-1": {folder + "polkit-agent-helper-1" for folder in _AGENTS},
 }
 """Programs with the set-uid bit, by tag, and where distributions keep them."""
@@ -56,15 +58,21 @@ _DAEMONS = frozenset({"sshd", "sshd-session", "sshd-auth", "login", "dropbear", 
 """These never log what a session's fate depends on with anybody else's uid than root's."""
 
 
-def judge(event: Event, verdicts: Counter[Verdict] | None = None) -> Event | None:
+def judge(
+    event: Event,
+    verdicts: Counter[Verdict] | None = None,
+    forgeries: Forgeries | None = None,
+) -> Event | None:
     """The event with its proof and with what logind's own fields add; None: not to be believed.
 
-    ``verdicts`` counts.  Never raises for what a record holds.
+    ``verdicts`` counts, ``forgeries`` notes who forged.  Never raises for what a record holds.
     """
     trusted = event.record.trusted
     verdict = Verdict.TEXT if trusted is None else _verdict(event, trusted)
     if verdicts is not None:
         verdicts[verdict] += 1
+    if forgeries is not None and verdict is Verdict.FORGED:
+        forgeries.add(event.record)
     match verdict:
         case Verdict.TEXT:
             return event
@@ -82,7 +90,8 @@ def judge(event: Event, verdicts: Counter[Verdict] | None = None) -> Event | Non
 
 def _verdict(event: Event, trusted: Trusted) -> Verdict:
     if trusted.transport == "kernel":
-        return Verdict.TRUSTED if event.record.program == "kernel" else Verdict.FORGED
+        # Only root may write to /dev/kmsg; logind and others do while journald is away.
+        return Verdict.TRUSTED if event.record.program == "kernel" else Verdict.UNPROVEN
     if trusted.uid is None:
         return Verdict.UNPROVEN
     if event.means is Means.NOTHING:  # of no consequence, whoever wrote it
@@ -90,9 +99,14 @@ def _verdict(event: Event, trusted: Trusted) -> Verdict:
     if trusted.uid == 0:
         return _by_root(event, trusted)
     if event.means in _EXPLAIN:
-        return Verdict.ANNOTATES if _placed_by_root(trusted.exe) else Verdict.FORGED
+        return Verdict.ANNOTATES if _placed_by_root(trusted.exe) else _disbelief(event)
     if event.record.program in _SET_UID and event.service in _ELEVATION_SERVICES:
         return _by_set_uid(event, trusted)
+    return _disbelief(event)
+
+
+def _disbelief(event: Event) -> Verdict:
+    """Programs of users' own may log what they like; only in a daemon's name it is a forgery."""
     return Verdict.FORGED if event.record.program in _DAEMONS else Verdict.UNPROVEN
 
 
@@ -112,8 +126,11 @@ def _by_set_uid(event: Event, trusted: Trusted) -> Verdict:
     at ``/proc``: good enough for an elevation, which opens and ends no session."""
     if trusted.exe is None:
         return Verdict.UNPROVEN
-    if trusted.exe not in _SET_UID[event.record.program]:
-        return Verdict.FORGED
+    program = event.record.program
+    if trusted.exe not in _SET_UID[program]:
+        # In a place that is not known: root's all the same, and no proof.
+        alike = trusted.exe.endswith(f"/{program}") and _placed_by_root(trusted.exe)
+        return Verdict.UNPROVEN if alike else Verdict.FORGED
     return (
         Verdict.TRUSTED if event.got.get("by_uid", trusted.uid) == trusted.uid else Verdict.FORGED
     )
