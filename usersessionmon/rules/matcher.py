@@ -127,6 +127,8 @@ def make_event(record: Record, rule: Rule, got: Captures, repeat: int) -> Event:
     means, service = rule.means, rule.service
     if rule.services:
         pam_service = got.get("pam_service", "")
+        if not pam_service and rule.spec.instead:  # an old PAM's line: its program says what it is
+            pam_service = got["pam_service"] = record.program.partition("(")[0]
         spec = rule.services.get(pam_service) or ServiceSpec(ServiceKind.NOISE)
         means = rule.spec.instead.get(spec.kind, means)
         service = spec.name or pam_service or record.program

@@ -35,9 +35,15 @@ def closed(world: World, event: Event) -> None:
     """PAM closed a session: the end in every version of sshd."""
     record = event.record
     connection = world.of_pid(record) if record.pid is not None else _by_name(world, event)
+    if connection is None and "(" in record.program:  # see logins._twin
+        connection = world.of_child(record.host, record.pid)
     if connection is not None and connection.phase is Phase.ENDED:
         return
     if connection is None or connection.phase is Phase.HALF:
+        if connection is not None and connection.failures and event.service == "login":
+            # shadow's login(1), when it gives up, closes a session that it never opened
+            failures.conclude(world, connection)
+            return
         connection = _orphan(world, event, connection)
     if connection.reason is None:
         connection.reason = _take_floating(world, event)

@@ -26,12 +26,29 @@ NO_PERSON = frozenset(
 
 def accepted(world: World, event: Event) -> None:
     """The program let somebody in."""
+    present = world.of_pid(event.record)
+    if present is not None and _told_by_pam(present, event):
+        _complete(world, present, event)
+        return
     connection = _fresh(world, event)
     twin = None if connection else _twin(world, event, "accepted")
     if twin is not None:
         _complete(world, twin, event)
         return
     begin(world, event, connection, "accepted")
+
+
+def _told_by_pam(present: Connection, event: Event) -> bool:
+    """vsftpd and its like write their own line behind PAM's, from the same process."""
+    return (
+        present.phase is Phase.OPEN
+        and present.by == "opened"
+        and present.ip is None
+        and present.service == event.service
+        and present.user == event.got.get("user")
+        and present.login_us is not None
+        and abs(event.record.time.us - present.login_us) <= SAME_LOGIN
+    )
 
 
 def opened(world: World, event: Event) -> None:
@@ -49,6 +66,8 @@ def opened(world: World, event: Event) -> None:
     if twin is not None:
         twin.pam = True
         twin.uid = event.got.get("uid", twin.uid)
+        if twin.child_pid is None and twin.service == "sshd":
+            twin.child_pid = event.record.pid
         world.index(twin)
         return
     connection = begin(world, event, _fresh(world, event), "opened")
@@ -184,8 +203,13 @@ def _fresh(world: World, event: Event) -> Connection | None:
 
 
 def _twin(world: World, event: Event, by: str) -> Connection | None:
-    """A session that another program's line has just told of (never for sshd: its pid is exact)."""
-    if event.service == "sshd" and event.record.pid is not None:
+    """A session that another program's line has just told of.
+
+    Never for sshd, whose pid is exact; but of old (OpenSSH 3, tag ``sshd(pam_unix)``) PAM's lines
+    had the pid of the user's child.
+    """
+    of_child = "(" in event.record.program
+    if event.service == "sshd" and event.record.pid is not None and not of_child:
         return None
     record = event.record
     user = event.got.get("user")
