@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from usersessionmon.config import MonitorSettings, Settings, SourceKind
 from usersessionmon.errors import UserError
 from usersessionmon.host.facts import os_release
 from usersessionmon.rules.matcher import load_rules
@@ -16,6 +17,7 @@ from usersessionmon.rules.pack import (
     pick_distro,
     resolve_distro,
 )
+from usersessionmon.wiring import choose_source
 
 SPECS = builtin_distros()
 AUTH, SECURE, MESSAGES = "/var/log/auth.log", "/var/log/secure", "/var/log/messages"
@@ -121,7 +123,22 @@ def test_no_name_is_of_two_distributions() -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_where_only_a_journal_is_kept_a_missing_file_is_explained() -> None:
+    def problems(distro: str, log_file: str = "") -> str:
+        settings = Settings(MonitorSettings(SourceKind.FILE, log_file, distro))
+        return " ".join(choose_source(settings, load_rules(distro)).problems)
+
+    for name in ("fedora", "arch", "amazon-2023", "tumbleweed"):
+        told = problems(name)
+        if told:  # a log may be here all the same
+            assert f"{name} keeps the journal alone (monitor.source: journal)" in told
+    assert "keeps the journal" not in problems("debian")
+    assert "keeps the journal" not in problems("fedora", log_file="/nonexistent/log")
+
+
 def test_the_setting_overrides_what_the_host_is() -> None:
     assert load_rules("amazon-2", ("debian",)).distro.log_files == (SECURE,)
-    with pytest.raises(UserError, match=r"monitor\.distro: unknown distro 'debain'; known: alpine"):
+    with pytest.raises(
+        UserError, match=r"unknown distro 'debain' \(did you mean debian\?\); known: a"
+    ):
         load_rules("debain", ("debian",))

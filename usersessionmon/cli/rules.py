@@ -17,7 +17,7 @@ from usersessionmon.rules import selftest
 from usersessionmon.rules.coverage import Coverage
 from usersessionmon.rules.explain import Explanation, explain, guess
 from usersessionmon.rules.matcher import RuleSet
-from usersessionmon.rules.pack import identifiers, own_rules
+from usersessionmon.rules.pack import Keeps, identifiers, own_rules
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.archive import ReadOptions, Tally, read_path
 from usersessionmon.wiring import look_around, rules_of
@@ -35,6 +35,11 @@ _LONG = 2000
 """Characters of a line that are shown."""
 
 
+_KEEPS = {
+    Keeps.JOURNAL: "the journal alone",
+    Keeps.FILES: "files alone",
+    Keeps.BOTH: "the journal, and files where a syslog daemon runs",
+}
 _ACTIONS = {
     "list": ("the rules that apply on this host", "user-session-monitor rules list"),
     "test": ("run every rule's own examples", "user-session-monitor rules test"),
@@ -90,8 +95,10 @@ def _list(rules: RuleSet, *, as_json: bool) -> int:
                 }
             )
         return 0
-    say(f"distro {rules.distro.name}: {rules.distro.about}")
-    for quirk in rules.distro.quirks:
+    distro = rules.distro
+    say(f"distro {distro.name}: {distro.about}")
+    say(f"  keeps its log in: {_KEEPS[distro.keeps]}; files: {', '.join(distro.log_files)}")
+    for quirk in distro.quirks:
         say(f"  {quirk}")
     if summary := _own(rules):
         say(summary)

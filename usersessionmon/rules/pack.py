@@ -17,7 +17,7 @@ from typing import Any
 
 from usersessionmon.errors import UserError
 from usersessionmon.model import Captures, Means, Reason
-from usersessionmon.strict import build, parse_document, read_document, shown
+from usersessionmon.strict import build, nearest, parse_document, read_document, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,10 @@ def builtin_distros() -> dict[str, DistroSpec]:
 def resolve_distro(name: str, specs: dict[str, DistroSpec]) -> Distro:
     """A distro with what its ``extends`` chain gives.  Raises UserError for an unknown name."""
     if name not in specs:
-        raise UserError(f"monitor.distro: unknown distro {name!r}; known: {', '.join(specs)}")
+        known = ", ".join(specs)
+        raise UserError(
+            f"monitor.distro: unknown distro '{shown(name)}'{nearest(name, specs)}; known: {known}"
+        )
     spec = specs[name]
     if not spec.extends:
         keeps = spec.keeps or Keeps.BOTH
