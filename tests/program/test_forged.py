@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -13,9 +14,14 @@ from typing import Any
 import pytest
 
 from tests.feishu_double import FeishuDouble
-from tests.journal_files import entry, needs_journal, write
-from usersessionmon.clock import SystemClock
+from tests.journal_files import START_US, entry, needs_journal, write
+from usersessionmon import wiring
+from usersessionmon.clock import ManualClock, SystemClock
+from usersessionmon.config import load
+from usersessionmon.sources.auto import Choice
+from usersessionmon.sources.journal import JournalSource
 from usersessionmon.stock import moment_of
+from usersessionmon.store.outbox import SqliteOutbox
 
 from .running import append, login, monitor, run, until, write_config
 
@@ -82,6 +88,44 @@ def test_forged_lines_are_one_notice_and_logins_are_told_as_ever(tmp_path: Path)
         host.run()  # within the hour: kept for later, over the restart too
         host.run()
         assert len(bot.texts()) == 2
+
+
+def test_the_sum_is_told_after_an_hour_though_nothing_new_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(tmp_path, "")
+    clock = ManualClock(START_US + 60_000_000)
+    source = functools.partial(JournalSource, directory=str(host.journal), sessions=None)
+    monkeypatch.setattr(wiring, "JournalSource", source)
+    monkeypatch.setattr(wiring, "choose", lambda *_, **__: Choice("journal", "", "the test's"))
+    monkeypatch.setattr(wiring, "SystemClock", lambda: clock)
+    host.log(entry(0, TRUE, _PID=10, _HOSTNAME="far"), entry(1, FALSE, _PID=11, **HAND))
+    settings = load(host.config)
+    with wiring.monitor(settings, from_start=True, once=False, stream=sys.stdout) as it:
+
+        def told() -> list[str]:
+            outbox = SqliteOutbox(it.file)
+            try:
+                waiting = outbox.waiting("terminal", 10)
+            finally:
+                outbox.close()
+            return [queued.notice.title for queued in waiting]
+
+        it.turn()
+        assert told() == ["可疑日志通知", "用户登录通知"]  # what is abnormal goes first
+        host.log(entry(70, FALSE, _PID=12, **HAND))
+        clock.advance(600)
+        it.turn()
+        assert len(told()) == 2
+        clock.advance(3599 - 600)
+        it.turn()
+        assert len(told()) == 2 and it._wait_seconds() <= 1
+        clock.advance(1)
+        it.turn()
+        assert told().count("可疑日志通知") == 2
+        clock.advance(7200)
+        it.turn()
+        assert len(told()) == 3
 
 
 def test_it_can_be_switched_off(tmp_path: Path) -> None:
