@@ -104,6 +104,8 @@ class Means(Term):
     CHILD = "child"  # sshd names the pid of the user's child
     TTY = "tty"  # a session's terminal
     ELEVATED = "elevated"  # su, sudo: became somebody else
+    ELEVATION_OPENED = "elevation_opened"  # PAM's session of a su or sudo that has its own line
+    ELEVATION_ENDED = "elevation_ended"  # sudo: a command ended, or is made to look so
     ELEVATION_FAILED = "elevation_failed"  # tried to become somebody else, wrong password
     SESSION_NEW = "session_new"  # logind: a session began
     SESSION_LEFT = "session_left"  # logind: logged out, or removed

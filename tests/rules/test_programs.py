@@ -211,6 +211,42 @@ def test_busybox_login_has_no_pam() -> None:
     assert _kinds("login[71]: invalid password for 'bob' on 'ttyS0'") == [(FAILED, "login", "bob")]
 
 
+OPENED = "sudo: pam_unix(sudo:session): session opened for user root(uid=0) by (uid=1001)"
+CLOSED = "sudo: pam_unix(sudo:session): session closed for user root"
+SUDO = "sudo:    alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND="
+
+
+@pytest.mark.parametrize(
+    ("lines", "commands"),
+    [
+        # as sudo 1.9.13 writes it, with log_exit_status
+        ([f"{SUDO}/bin/x", OPENED, CLOSED, f"{SUDO}/bin/x ; EXIT=1"], ["/bin/x"]),
+        # typed: sudo /bin/x ';' EXIT=1
+        (
+            [f"{SUDO}/bin/x ; EXIT=1", OPENED, CLOSED, f"{SUDO}/bin/x ; EXIT=1 ; EXIT=0"],
+            ["/bin/x"],
+        ),
+        ([f"{SUDO}/bin/x ; SIGNAL=KILL ; EXIT=137", OPENED, CLOSED], ["/bin/x"]),
+        # after the same command without it
+        (
+            [f"{SUDO}/bin/x", OPENED, CLOSED, f"{SUDO}/bin/x ; EXIT=1", OPENED, CLOSED],
+            ["/bin/x", "/bin/x"],
+        ),
+        # an end between another command and its session
+        ([f"{SUDO}/bin/y", f"{SUDO}/bin/x ; EXIT=0", OPENED], ["/bin/y"]),
+        # an end whose beginning is not in the log
+        ([f"{SUDO}/bin/x ; EXIT=1"], []),
+        ([f"{SUDO}/bin/x ; EXIT=1", OPENED.replace("root(uid=0)", "bob(uid=5)")], []),
+        ([f"{SUDO}/bin/x ; EXIT=1 "], ["/bin/x ; EXIT=1 "]),
+    ],
+)
+def test_a_typed_exit_hides_no_elevation(lines: list[str], commands: list[str]) -> None:
+    events, _ = _run(*lines, seconds=0)
+    assert [(event["event"], event["command"]) for event in events] == [
+        ("elevation", command) for command in commands
+    ]
+
+
 def test_sudo_and_doas_count_an_attempt_once() -> None:
     failure = "logname= uid=1001 euid=0 tty=/dev/pts/0 ruser=bob rhost=  user=bob"
     asked = "TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id"

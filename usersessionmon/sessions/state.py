@@ -131,6 +131,11 @@ class HostState:
         default_factory=list
     )
     """(us, pid, service, user, target, has a tty) of the last elevations; kept for seconds."""
+    sudo: list[tuple[int, str, str | None, str | None, str | None, bool]] = field(
+        default_factory=list
+    )
+    """(us, time, user, target, command, told) of sudo's last lines that PAM has opened no session
+    for yet; kept for seconds."""
     last_failure: list[Any] | None = None
     """The last line's failure, for ``last message repeated N times``."""
 
@@ -161,7 +166,7 @@ def load_connection(text: str) -> Connection:
 def load_host(text: str) -> HostState:
     """The inverse of ``dump``.  Raises as ``load_connection``."""
     data = json.loads(text)
-    for name in ("floating", "waiting_logind", "elevations"):
+    for name in ("floating", "waiting_logind", "elevations", "sudo"):
         data[name] = [tuple(item) for item in data.get(name, [])]
     for name in ("last", "previous", "before"):
         data[name] = Moment(*data.get(name, NEVER))
