@@ -182,6 +182,29 @@ def test_proftpd_and_pam_tell_of_one_login() -> None:
     ) == [(LOGIN, "proftpd", "alice"), (LOGOUT, "proftpd", "alice")]
 
 
+@pytest.mark.parametrize("pam", [True, False])
+def test_xrdps_one_process_serves_everybody(pam: bool) -> None:
+    lines = [
+        "xrdp-sesman[9]: [INFO ] ++ created session: username alice, ip 192.0.2.62",
+        "xrdp-sesman[40]: pam_unix(xrdp-sesman:session): session opened for user alice by (uid=0)",
+        "xrdp-sesman[9]: [INFO ] ++ created session: username bob, ip 192.0.2.63",
+        "xrdp-sesman[50]: pam_unix(xrdp-sesman:session): session opened for user bob by (uid=0)",
+        "xrdp-sesman[40]: pam_unix(xrdp-sesman:session): session closed for user alice",
+        "xrdp-sesman[9]: [INFO ] ++ terminated session:  username alice, display :10.0, "
+        "session_pid 45, ip 192.0.2.62",
+        "xrdp-sesman[9]: [INFO ] ++ terminated session:  username bob, display :11.0, "
+        "session_pid 55, ip 192.0.2.63",
+        "xrdp-sesman[50]: pam_unix(xrdp-sesman:session): session closed for user bob",
+    ]
+    events, _ = _run(*(line for line in lines if pam or "pam_unix" not in line))
+    assert [(event["event"], event["user"], event["ip"]) for event in events] == [
+        (LOGIN, "alice", "192.0.2.62"),
+        (LOGIN, "bob", "192.0.2.63"),
+        (LOGOUT, "alice", "192.0.2.62"),
+        (LOGOUT, "bob", "192.0.2.63"),
+    ]
+
+
 def test_login_that_gives_up_is_no_logout() -> None:
     failure = "logname= uid=0 euid=0 tty=/dev/pts/0 ruser= rhost=192.0.2.7  user=alice"
     tell = "on '/dev/pts/0' from '192.0.2.7' FOR 'alice'"

@@ -124,6 +124,8 @@ def make_event(record: Record, rule: Rule, got: Captures, repeat: int) -> Event:
         got.update(cast(Captures, rule.spec.sets))
     if got.get("ip", "") is None:
         got["port"] = None  # sshd writes a made-up port beside UNKNOWN
+    if rule.spec.shared:
+        record = record._replace(pid=None)
     means, service = rule.means, rule.service
     if rule.services:
         pam_service = got.get("pam_service", "")

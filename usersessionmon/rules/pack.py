@@ -40,6 +40,8 @@ class RuleSpec:
     """Captures with a fixed value that the line implies."""
     instead: dict[str, Means] = field(default_factory=dict)
     """By kind of PAM service: another meaning for it (``noise: nothing``)."""
+    shared: bool = False
+    """Of a process that serves everybody: its pid is no session's."""
     examples: tuple[Example, ...] = ()
     never: tuple[str, ...] = ()
     """Texts that look alike and must not be of this rule."""

@@ -35,7 +35,7 @@ def closed(world: World, event: Event) -> None:
     """PAM closed a session: the end in every version of sshd."""
     record = event.record
     connection = world.of_pid(record) if record.pid is not None else _by_name(world, event)
-    if connection is None and "(" in record.program:  # see logins._twin
+    if connection is None:  # PAM was called by a child: see logins.opened
         connection = world.of_child(record.host, record.pid)
     if connection is not None and connection.phase is Phase.ENDED:
         return
@@ -59,6 +59,14 @@ def _by_name(world: World, event: Event) -> Connection | None:
     """The session of a line without a pid: the user's newest open one of that service."""
     for connection in world.recent(event.record.host, event.got.get("user")):
         if connection.service == event.service and connection.phase is not Phase.ENDED:
+            return connection
+    return None
+
+
+def _just_ended(world: World, event: Event) -> Connection | None:
+    """The user's session of that service that another line has ended moments ago."""
+    for connection in world.recent(event.record.host, event.got.get("user")):
+        if connection.service == event.service:
             return connection
     return None
 
@@ -212,7 +220,10 @@ def _same_user(connection: Connection, user: str | None) -> bool:
 
 def ended(world: World, event: Event) -> None:
     """The program itself says that the session is over, and why."""
-    connection = world.of_pid(event.record)
+    if event.record.pid is not None:
+        connection = world.of_pid(event.record)
+    else:
+        connection = _by_name(world, event) or _just_ended(world, event)
     if connection is not None and connection.phase is Phase.ENDED:
         return
     if connection is None or connection.phase is Phase.HALF:

@@ -66,7 +66,7 @@ def opened(world: World, event: Event) -> None:
     if twin is not None:
         twin.pam = True
         twin.uid = event.got.get("uid", twin.uid)
-        if twin.child_pid is None and twin.service == "sshd":
+        if twin.child_pid is None and event.record.pid != twin.pid:
             twin.child_pid = event.record.pid
         world.index(twin)
         return
