@@ -27,7 +27,8 @@ LOW: dict[str, set[str]] = {
     "host": {"errors", "model"},
     "store": {"errors", "model", "notify.base"},  # the outbox gives what delivery asks for
     "notify": {"clock", "errors", "model"},
-    "pipeline": {"model", "rules", "sessions"},
+    "byheart": {"model", "rules", "sessions"},
+    "pipeline": {"byheart", "model", "rules", "sessions"},
     "alarm": {"model", "rules"},
     "stock": {"clock", "host", "model", "rules", "sessions"},
 }

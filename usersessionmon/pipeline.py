@@ -9,7 +9,8 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from usersessionmon.model import Change, Means, Record
+from usersessionmon.byheart import ByHeart
+from usersessionmon.model import Change, Event, Means, Record
 from usersessionmon.rules.forgeries import Forgeries
 from usersessionmon.rules.matcher import RuleSet
 from usersessionmon.rules.trust import Verdict, judge
@@ -35,6 +36,7 @@ class Pipeline:
         self.rules = rules
         self.engine = engine
         self._mark_boot = mark_boot
+        self._heart = ByHeart(rules, engine)
         self.understood: Counter[str] = Counter()
         self.not_understood: Counter[str] = Counter()
         self.verdicts: Counter[Verdict] = Counter()
@@ -44,10 +46,14 @@ class Pipeline:
         self.faults = 0
         """Lines on which the program itself failed; 0, or report it."""
 
-    def process(self, records: Iterable[Record]) -> list[Change]:
-        """What the records lead to, in order."""
+    def process(self, records: Iterable[Record], *, more: bool = False) -> list[Change]:
+        """What the records lead to, in order.
+
+        ``more``: others follow, or ``finish``, before anything is asked of the engine; so what is
+        known by heart need not be told to it.
+        """
         changes: list[Change] = []
-        one = self.one
+        one = self._one
         for record in records:
             try:
                 if found := one(record):
@@ -56,26 +62,49 @@ class Pipeline:
                 self.faults += 1
                 LOG.exception("a line of %s could not be dealt with", record.program[:50])
                 changes += self.engine.rescue()
-        return changes
+        return changes if more else changes + self._heart.settle() + self.engine.rescue()
+
+    def finish(self) -> list[Change]:
+        """Nothing follows: conclude all that waits."""
+        return self._heart.settle() + self.engine.finish()
 
     def one(self, record: Record) -> list[Change]:
         """What one record leads to."""
+        return self.process((record,))
+
+    def _one(self, record: Record) -> list[Change]:
         if self._mark_boot is not None:
             record = self._mark_boot(record)
-        event = self.rules.match(record)
-        counts = self.not_understood if event is None else self.understood
-        program = record.program
-        counts[program if program in counts or len(counts) < MAX_PROGRAMS else "…"] += 1
-        if event is None or event.means is _NOTHING:
-            return self.engine.pass_by(record)
-        if record.trusted is not None:  # a text log proves nothing, and is believed
+        known = self._heart.take(record)
+        if known is not None:
+            self._count(self.understood, record.program)
+            return known
+        table = self.rules.table(record.program)
+        if table is None or record.text not in table.quiet:
+            event = self.rules.match(record)
+            if event is None:
+                self._count(self.not_understood, record.program)
+                return self._heart.pass_by(record)
+            if event.means is not _NOTHING:
+                self._count(self.understood, record.program)
+                return self._feed(event)
+            if table is not None:
+                table.hush(record.text)
+        self._count(self.understood, record.program)
+        return self._heart.pass_by(record)
+
+    def _feed(self, event: Event) -> list[Change]:
+        if event.record.trusted is not None:  # a text log proves nothing, and is believed
             believed = judge(event, self.verdicts, self.forgeries)
             if believed is None:
                 return []
             event = believed
         if event.means is _LOSS:
             self.losses += 1
-        return self.engine.feed(event)
+        return self._heart.feed(event)
+
+    def _count(self, counts: Counter[str], program: str) -> None:
+        counts[program if program in counts or len(counts) < MAX_PROGRAMS else "…"] += 1
 
     @property
     def forged(self) -> int:

@@ -225,7 +225,7 @@ def _event(rules: RuleSet, record: Record | None) -> dict[str, Any] | None:
     if record is None or not rules.wanted(record.program):
         return None
     pipeline = Pipeline(rules, Engine())
-    changes = [*pipeline.one(record), *pipeline.engine.finish()]
+    changes = [*pipeline.one(record), *pipeline.finish()]
     return event_object(changes[0]) if changes else None
 
 

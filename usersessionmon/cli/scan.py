@@ -71,13 +71,13 @@ def main(options: argparse.Namespace) -> int:
                     notice=warn,
                 )
                 for records in read_path(path, read):
-                    printer.events(pipeline.process(records))
+                    printer.events(pipeline.process(records, more=True))
                     printer.sessions(pipeline.engine)
         except TroubleError as error:
             sys.stdout.flush()
             complain(error.lines)
             status = 1
-    printer.events(pipeline.engine.finish())
+    printer.events(pipeline.finish())
     printer.sessions(pipeline.engine)
     printer.open_sessions(pipeline.engine)
     if not printer.wrote and status == 0 and sys.stderr.isatty():

@@ -97,22 +97,29 @@ class LineReader:
 
     def read_block(self, lines: Sequence[bytes]) -> list[Record]:
         """The records of many lines."""
+        return self.read_text(b"\n".join([*lines, b""]))
+
+    def read_text(self, block: bytes) -> list[Record]:
+        """The records of many lines, each with its LF (the last may have none)."""
         records: list[Record] = []
         try:
-            text = b"\n".join(lines).decode()
+            text = block.decode()
         except UnicodeDecodeError:
             text = "\0"
         if "\0" in text or "\r" in text:
+            lines = block.split(b"\n")
+            if not lines[-1]:
+                lines.pop()
             for line in lines:
                 record = self.read(line)
                 if record is not None:
                     records.append(record)
-        elif lines:
-            self._read_text(text + "\n", records)
+        elif text:
+            self._read_lines(text if text.endswith("\n") else text + "\n", records)
         return records
 
-    def _read_text(self, text: str, records: list[Record]) -> None:
-        like, heads = self._like, self._heads
+    def _read_lines(self, text: str, records: list[Record]) -> None:
+        like, heads, inferred, add = self._like, self._heads, self._inferred, records.append
         before: Item | None = None
         items = iter(self._lines.findall(text))
         for clock, head, pid, said, other in items:
@@ -123,8 +130,16 @@ class LineReader:
                 before = clock, head, pid, said
                 continue
             if entry is not _UNKNOWN and (clock == self._clock or self._turn_clock(clock)):
+                self.lines += 1
                 before = clock, head, pid, said
-                self._add(entry, pid, said, records)
+                if said[0] in _ODD_STARTS:
+                    said = decode(clean_text(said.encode()))
+                host, program = entry
+                number = int(pid) if pid else None
+                # Record's own constructor takes three times as long
+                time = self._moment
+                parts = (time, host, program, number, said, None, None, inferred, None, None)
+                add(_new(Record, parts))
                 continue
             if before is not None:
                 self._before_item = before
@@ -132,7 +147,7 @@ class LineReader:
             line = self._written((clock, head, pid, said)) if head else other
             record = self._read_anew(line.encode())
             if record is not None:
-                records.append(record)
+                add(record)
             if self._like is not like:
                 break
         if before is not None:
@@ -160,24 +175,15 @@ class LineReader:
                 records.append(record)
             return
         self._before_item = item
-        if entry is None:
-            self.lines += 1
-            self.skipped += 1
-        else:
-            self._add(entry, pid, said, records)
-
-    def _add(
-        self, entry: tuple[str | None, str], pid: str | None, said: str, records: list[Record]
-    ) -> None:
-        """A line that matters, its head and its clock known."""
         self.lines += 1
-        if said[0] in _ODD_STARTS:
-            said = decode(clean_text(said.encode()))
-        # Record's own constructor takes three times as long
+        if entry is None:
+            self.skipped += 1
+            return
         host, program = entry
         number = int(pid) if pid else None
-        values = (self._moment, host, program, number, said, None, None, self._inferred, None, None)
-        records.append(_new(Record, values))
+        said = decode(clean_text(said.encode()))
+        time, inferred = self._moment, self._inferred
+        records.append(Record(time, host, program, number, said, time_inferred=inferred))
 
     def _written(self, item: Item) -> str:
         """The line that was taken apart."""

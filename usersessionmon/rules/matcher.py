@@ -36,8 +36,10 @@ _WRAPPED = ("message repeated ", *STARTS)
 class RuleSet:
     """All rules that apply on a host."""
 
-    def __init__(self, packs: Iterable[Pack], distro: Distro) -> None:
+    def __init__(self, packs: Iterable[Pack], distro: Distro, *, own: bool = False) -> None:
+        """``own``: some of the packs are the user's."""
         self.distro = distro
+        self.own = own
         self.packs = tuple(packs)
         self.rules = tuple(compile_rules(self.packs))
         self._exact: dict[str, ProgramTable | None] = {}
@@ -200,4 +202,4 @@ def load_rules(
     known = builtin_packs()
     own = user_packs(rules_dir) if rules_dir is not None else []
     packs = [known[name] for name in chosen.packs]
-    return RuleSet([*packs, *own], chosen)
+    return RuleSet([*packs, *own], chosen, own=bool(own))

@@ -36,7 +36,7 @@ def seen(world: World, record: Record) -> None:
     if record.boot in host.boots:
         return  # the present one, or a straggler of one before
     host.boots = [*host.boots[-_BOOTS + 1 :], record.boot]
-    world.touch_host(host)
+    world.touched_hosts.add(host.name)
     end_before(world, host, record.boot, None, host.last)
 
 

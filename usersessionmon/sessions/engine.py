@@ -10,7 +10,7 @@ of ``logins``, ``failures``, ``endings``, ``boots`` and ``elevations``; nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from usersessionmon.model import Change, Event, Means, Moment, Reason, Record, SessionView
@@ -85,6 +85,46 @@ class Engine:
         self._advance(record).last_failure = None
         return self._take()
 
+    # --- for one who knows some conversations by heart (``byheart``) ------------------------------
+
+    def knows(self, record: Record) -> bool:
+        """Whether something is remembered of the process that wrote the record."""
+        return self._world.of_pid(record) is not None
+
+    def has_hint(self, host: str | None, service: str, peer: str) -> bool:
+        """Whether a hint of PAM's about this client waits."""
+        return bool(self._world.hinted(host, service, peer))
+
+    def remembers_nothing(self) -> bool:
+        """Whether no connection is remembered."""
+        return not self._world.connections
+
+    def due_us(self, host: str | None) -> int:
+        """When something is due on a host, by its clock."""
+        return self._world.due_us(host)
+
+    def failed_last(self, change: Change) -> None:
+        """The line that passed by last was this failure."""
+        failures.keep_last(self._world.host(change.host), change)
+
+    def relive(self, events: Iterable[Event], told: Sequence[Change]) -> None:
+        """Hear late of events, each at its own time, of which ``told`` was told when they came.
+
+        No other connection's hints are theirs: there were none of the same client then.
+        """
+        world, before = self._world, self._world.out
+        world.out = []
+        hints = world.hide_hints()
+        for event in events:
+            host = world.host(event.record.host)
+            last_failure = host.last_failure
+            handler = HANDLERS.get(event.means)
+            if handler is not None:
+                handler(world, event)
+            host.last_failure = last_failure
+        world.show_hints(hints)
+        world.out = [*before, *(change for change in world.out if change not in told)]
+
     def rescue(self) -> list[Change]:
         """What had been concluded when a fault of the program broke off an event."""
         return self._take()
@@ -121,7 +161,8 @@ class Engine:
         Sessions that are open stay open.
         """
         world = self._world
-        for connection in sorted(world.connections.values(), key=lambda item: item.last_us):
+        waiting = sorted(world.connections.values(), key=lambda item: (item.last_us, item.key))
+        for connection in waiting:
             if connection.phase is Phase.HALF:
                 failures.conclude(world, connection)
             elif connection.phase is Phase.ENDING:
@@ -129,19 +170,18 @@ class Engine:
         return self._take()
 
     def _advance(self, record: Record) -> HostState:
-        world = self._world
-        host = world.host(record.host)
-        now = record.time.us
-        if now < host.last.us - STEP_BACK:
-            world.shift(record.host, now - host.last.us)
-        if world.is_due(record.host, now):
-            self._expire(record.host, now)
+        world, name, time = self._world, record.host, record.time
+        host = world.hosts.get(name) or world.host(name)
+        if time.us < host.last.us - STEP_BACK:
+            world.shift(name, time.us - host.last.us)
+        if world.is_due(name, time.us):
+            self._expire(name, time.us)
         if record.boot is not None:
             boots.seen(world, record)
         host.previous = host.last
-        host.last = record.time
-        world.touch_host(host)
-        self._fresh.add(record.host)
+        host.last = time
+        world.touched_hosts.add(name)
+        self._fresh.add(name)
         return host
 
     def _expire(self, host: str | None, now_us: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from usersessionmon.model import Change, ChangeKind, Event, Means, Moment
 
-from .state import MAX_ATTEMPTS, Attempt, Connection, Phase
+from .state import MAX_ATTEMPTS, Attempt, Connection, HostState, Phase
 from .world import SECOND, World, attempt_of, new_connection, pid_key
 
 HINT_WAIT = 15 * SECOND
@@ -37,13 +37,17 @@ def failed(world: World, event: Event) -> None:
 
 def remember_last(world: World, event: Event) -> None:
     """Keep a failure for a following ``last message repeated N times``."""
-    host = world.host(event.record.host)
     change = next((c for c in reversed(world.out) if c.kind is ChangeKind.LOGIN_FAILED), None)
     if change is not None:
-        host.last_failure = [
-            change.service, change.user, change.ip, change.client_host, change.port,
-            change.method, change.valid_user,
-        ]  # fmt: skip
+        keep_last(world.host(event.record.host), change)
+
+
+def keep_last(host: HostState, change: Change) -> None:
+    """See ``remember_last``."""
+    host.last_failure = [
+        change.service, change.user, change.ip, change.client_host, change.port,
+        change.method, change.valid_user,
+    ]  # fmt: skip
 
 
 def repeated(world: World, event: Event) -> None:
@@ -199,19 +203,25 @@ def due(world: World, connection: Connection, now_us: int) -> None:
 
 
 def absorb_hints(world: World, event: Event) -> None:
-    """PAM's hints about the attempt in hand are told by it; they may have another pid."""
-    got = event.got
+    """PAM's hint about the attempt in hand is told by it.
+
+    It is the connection's own, or a helper's with a pid of its own; then one only: others of the
+    same client are about attempts of other connections.
+    """
+    got, record = event.got, event.record
     peer = got.get("ip") or got.get("client_host") or ""
     user = got.get("user")
-    for connection in world.hinted(event.record.host, event.service, peer):
+    hinted = world.hinted(record.host, event.service, peer)
+    hinted.sort(key=lambda item: (item.pid != record.pid, item.began_us, item.key))
+    for connection in hinted:
         for item in connection.attempts:
             if item.kind == "pam" and (item.user in {None, user} or user is None):
                 connection.attempts.remove(item)
                 world.unhint(connection, item.peer)
                 world.touched[connection.key] = connection
-                break
-        if not connection.attempts and connection.pid != event.record.pid:
-            world.forget(connection)
+                if not connection.attempts and connection.pid != record.pid:
+                    world.forget(connection)
+                return
 
 
 def half_of(world: World, event: Event) -> Connection | None:

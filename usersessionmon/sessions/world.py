@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -58,9 +59,6 @@ class World:
         if state is None:
             state = self.hosts[name] = HostState(name)
         return state
-
-    def touch_host(self, state: HostState) -> None:
-        self.touched_hosts.add(state.name)
 
     def on_host(self, name: str | None) -> list[Connection]:
         """Every connection of a host that is not over (rare: at a boot)."""
@@ -193,8 +191,21 @@ class World:
 
     def hinted(self, host: str | None, service: str, peer: str) -> list[Connection]:
         """The connections that hold hints about a client."""
-        keys = self._hints.get((host, service, peer), {})
+        keys = self._hints.get((host, service, peer))
+        if keys is None:
+            return []
         return [self.connections[key] for key in keys if key in self.connections]
+
+    def hide_hints(self) -> dict[Peer, dict[str, None]]:
+        """Forget the hints for a while."""
+        hidden, self._hints = self._hints, {}
+        return hidden
+
+    def show_hints(self, hidden: dict[Peer, dict[str, None]]) -> None:
+        """Remember them again, beside those of the meantime."""
+        fresh, self._hints = self._hints, hidden
+        for place, keys in fresh.items():
+            self._hints.setdefault(place, {}).update(keys)
 
     def unhint(self, connection: Connection, peer: str) -> None:
         place = (connection.host, connection.service, peer)
@@ -231,6 +242,11 @@ class World:
         """Whether ``due`` may have anything to give."""
         heap = self._deadlines.get(host)
         return heap is not None and bool(heap) and heap[0][0] <= now_us
+
+    def due_us(self, host: str | None) -> int:
+        """When ``due`` may have something to give."""
+        heap = self._deadlines.get(host)
+        return heap[0][0] if heap else sys.maxsize
 
     def first_deadlines(self) -> list[tuple[str | None, int]]:
         """(host, its earliest deadline by its own clock)"""

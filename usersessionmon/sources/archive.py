@@ -137,11 +137,11 @@ def _text(log: OpenedLog, options: ReadOptions) -> Iterator[list[Record]]:
     unknown = UnknownHeaders(options.zone, reference_us, year)
     before = strange = 0
     try:
-        for lines in log.blocks():
-            yield reader.read_block(lines)
+        for text in log.texts():
+            yield reader.read_text(text)
             if reader.not_understood != strange:
                 strange = reader.not_understood
-                unknown.look(lines, before)
+                unknown.look(text.split(b"\n"), before)
             before = reader.lines
             if options.progress is not None:
                 options.progress(log.done(), log.total)

@@ -65,24 +65,32 @@ class OpenedLog:
             "what stands before the damage was read"
         )
 
-    def blocks(self) -> Iterator[list[bytes]]:
-        """Whole lines without their LF, in blocks.  Raises TroubleError behind the last line that
-        could be read."""
+    def texts(self) -> Iterator[bytes]:
+        """Whole lines with their LF (the last line may have none), in blocks.  Raises TroubleError
+        behind the last line that could be read."""
         rest, skipping = b"", False
         while chunk := self._chunk():
-            lines = (rest + chunk).split(b"\n")
             if skipping:
-                del lines[0]
-                skipping = not lines
-            rest = lines.pop() if lines else b""
+                _, end, chunk = chunk.partition(b"\n")
+                skipping = not end
+            end_at = chunk.rfind(b"\n") + 1
+            block, rest = (rest + chunk[:end_at], chunk[end_at:]) if end_at else (b"", rest + chunk)
             if len(rest) > LINE_MAX:
                 rest = rest.lstrip(b"\0")  # a crash leaves a block of them in front of a line
             if len(rest) > LINE_MAX:
-                lines.append(rest[:KEPT])
+                block += rest[:KEPT] + b"\n"
                 rest, skipping = b"", True
-            yield lines
+            yield block
         if rest:
-            yield [rest]
+            yield rest
+
+    def blocks(self) -> Iterator[list[bytes]]:
+        """The same, as lines without their LF."""
+        for text in self.texts():
+            lines = text.split(b"\n")
+            if not lines[-1]:
+                lines.pop()
+            yield lines
 
     def _chunk(self) -> bytes:
         try:

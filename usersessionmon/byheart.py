@@ -1,0 +1,450 @@
+"""Guessed passwords, known by heart: they are most lines of a log that faces the Internet.
+
+A guess is a conversation of a few lines that come again and again with another name, address and
+port.  What the rules and the sessions conclude from such lines is found out once, by asking them
+with sample values, and remembered as a tree: a step for each line.  Of the next conversation each
+line is only compared with the step's text, and what is known to follow from it is told.
+
+The engine does not hear of such a conversation.  So whatever is not known by heart (another line,
+another address in it, a line of another connection that might be about it, too much time) gives all
+its lines to the engine, each with its own time, as if it had heard them when they came.  Nor does
+the engine hear of lines that only let time pass, before something is due.  The tests hold that the
+conclusions are the same.  Nothing may be asked of the engine before ``settle``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from usersessionmon.model import Change, Event, Means, Moment, Record
+from usersessionmon.rules.matcher import RuleSet
+from usersessionmon.sessions.engine import Engine
+from usersessionmon.sessions.world import STEP_BACK
+
+_HINT = "authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={ip}"
+_PORT = "{ip} port {port}"
+_MORE = tuple(f"{number} more authentication failures" for number in (2, 3, 4, 5))
+LINES = (
+    "Invalid user {user} from {ip}",
+    f"Invalid user {{user}} from {_PORT}",
+    "input_userauth_request: invalid user {user} [preauth]",
+    "pam_unix(sshd:auth): check pass; user unknown",
+    f"pam_unix(sshd:auth): {_HINT}",
+    f"pam_unix(sshd:auth): {_HINT} ",
+    f"pam_unix(sshd:auth): {_HINT}  user={{user}}",
+    f"Failed password for invalid user {{user}} from {_PORT} ssh2",
+    f"Failed password for {{user}} from {_PORT} ssh2",
+    *(
+        f"message repeated {times} times: [ Failed password for {who}{{user}} from {_PORT} ssh2]"
+        for times in (2, 3, 4, 5)
+        for who in ("", "invalid user ")
+    ),
+    *(
+        f"{how} {who}{_PORT} [preauth]"
+        for how in ("Connection closed by", "Connection reset by", "Disconnected from")
+        for who in ("", "invalid user {user} ", "authenticating user {user} ")
+    ),
+    "Connection closed by {ip} [preauth]",
+    *(
+        f"Received disconnect from {peer}11: {words} [preauth]"
+        for peer in (f"{_PORT}:", "{ip}: ")
+        for words in ("Bye Bye", "", "Normal Shutdown, Thank you for playing")
+    ),
+    *(
+        f"PAM {more}; logname= uid=0 euid=0 tty=ssh ruser= rhost={{ip}} {who}"
+        for more in ("1 more authentication failure", *_MORE)
+        for who in ("", " user={user}")
+    ),
+)
+"""The lines of a guess.  Any other line, or one with another kind of name or address, is for the
+engine."""
+_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_SHAPES = {
+    "user": r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}",
+    "ip": rf"{_BYTE}(?:\.{_BYTE}){{3}}",
+    "port": r"[1-9][0-9]{0,4}",
+}
+_SAMPLES = (
+    {"user": "guessed-name", "ip": "192.0.2.1", "port": "40001"},
+    {"user": "another", "ip": "198.51.100.200", "port": "50002"},
+)
+_HARMLESS = frozenset(
+    {Means.FAILED, Means.FAILED_HINT, Means.INVALID_USER, Means.PREAUTH_END, Means.NOTHING}
+)
+"""What a line may mean that is known by heart: it is about its own connection only."""
+_ABOUT_OTHERS = frozenset(
+    {
+        *(Means.BOOT, Means.BOOT_HINT, Means.SHUTDOWN, Means.LISTENING, Means.LISTENER_STOPPED),
+        *(Means.LOGGER_STOPPED, Means.LOSS),
+    }
+)
+"""Lines that may be about connections which they do not name."""
+PROGRAMS = frozenset({"sshd", "sshd-session"})
+PATIENCE_US = 10_000_000
+"""After this the engine gets a conversation: shorter than anything waits there."""
+MAX_TALKS = 1024
+_MAX_CROWDS = 1024
+_MAX_STEPS = 4096
+_MAX_LINES = 24
+_NONE: list[Change] = []
+_new = tuple.__new__
+
+
+class Form(NamedTuple):
+    """One of ``LINES``, ready for use."""
+
+    text: str
+    """With ``%(user)s`` and so on."""
+    regex: re.Pattern[str]
+    holes: frozenset[str]
+    beginning: str
+    """The first two words."""
+
+
+@dataclass(slots=True)
+class Step:
+    """How far a conversation has come."""
+
+    path: tuple[int, ...]
+    """The lines so far, by their place in ``LINES``."""
+    bound: frozenset[str]
+    told: Change | None
+    """What its last line leads to, with sample values; None: nothing."""
+    over: bool
+    """Nothing of it is left in the engine."""
+    hinted: bool
+    """The engine holds a hint of PAM's about it, which its next failure tells of."""
+    known: list[tuple[str, Step]] = field(default_factory=list)
+    """The next lines seen so far that have no hole which is not yet bound."""
+    next: dict[int, Step | None] = field(default_factory=dict)
+    """All next lines seen so far; None: one that is for the engine."""
+
+
+@dataclass(slots=True)
+class Talk:
+    """A conversation that goes on."""
+
+    step: Step
+    values: dict[str, str]
+    records: list[Record]
+    told: list[Change]
+
+
+@dataclass(slots=True)
+class Crowd:
+    """The conversations of one host, and the lines that the engine has not heard of."""
+
+    talks: dict[int, Talk] = field(default_factory=dict)
+    """By pid, the oldest first."""
+    peers: dict[str, int] = field(default_factory=dict)
+    """How many of them each address has."""
+    due_us: int = 0
+    """When the engine gets the oldest of them."""
+    now_us: int = 0
+    last: Record | None = None
+    """The last line, and the one before it, if the engine has to hear of them."""
+    before: Record | None = None
+    failure: Change | None = None
+    """What the last line told."""
+    wake_us: int = 0
+    """When something is due in the engine."""
+
+
+class ByHeart:
+    """Stands in front of an engine; see the module's text."""
+
+    def __init__(self, rules: RuleSet, engine: Engine) -> None:
+        self._rules = rules
+        self._engine = engine
+        self._crowds: dict[str | None, Crowd] = {}
+        self._first = Step((), frozenset(), None, over=True, hinted=False)
+        # a rule of one's own may be about one name, which no sample shows
+        self._beginnings = {} if rules.own else _BEGINNINGS
+        self._learned = 0
+
+    def take(self, record: Record) -> list[Change] | None:
+        """What a line known by heart leads to; None: it is for the rules, then for ``pass_by`` or
+        ``feed``."""
+        pid, now_us = record.pid, record.time.us
+        crowd = self._crowds.get(record.host) or self._new_crowd(record.host)
+        if now_us < crowd.now_us or record.boot is not None or record.trusted is not None:
+            self._odd(crowd, record)
+        crowd.now_us = now_us
+        if crowd.talks and now_us > crowd.due_us:
+            self._give_old(crowd, now_us)
+        if pid is None:
+            return None
+        talk = crowd.talks.get(pid)
+        if talk is None:
+            text = record.text
+            forms = self._beginnings.get(text[: text.find(" ", text.find(" ") + 1)])
+            return None if forms is None else self._begin(record, pid, crowd)
+        step = self._next(talk, record.text) if record.program in PROGRAMS else None
+        if step is not None and self._may_tell(crowd, step, talk, record):
+            talk.step = step
+            talk.records.append(record)
+            if step.over:
+                self._forget(crowd, pid, talk)
+            return self._pass(crowd, record) if step.told is None else self._say(crowd, step, talk)
+        if pid in crowd.talks:
+            self._give(crowd, pid, talk)
+        return None
+
+    def pass_by(self, record: Record) -> list[Change]:
+        """A line that means nothing: time goes on."""
+        return self._pass(self._crowds[record.host], record)
+
+    def feed(self, event: Event) -> list[Change]:
+        """What another line leads to: the engine is given the conversations that it may be about
+        before it hears of it."""
+        crowd = self._crowds[event.record.host]
+        if crowd.talks:
+            peer = event.got.get("ip")
+            if event.means in _ABOUT_OTHERS or "monitor_pid" in event.got:
+                self._give_all(crowd)
+            elif peer in crowd.peers:
+                self._give_peer(crowd, peer)
+        changes = self._catch_up(crowd)
+        found = self._engine.feed(event)
+        crowd.wake_us = self._engine.due_us(event.record.host)
+        return changes + found if changes else found
+
+    def settle(self) -> list[Change]:
+        """Let the engine hear of all that it has not heard of."""
+        changes: list[Change] = []
+        for crowd in self._crowds.values():
+            self._give_all(crowd)
+            changes += self._catch_up(crowd)
+        return changes
+
+    # -- time -------------------------------------------------------------------------------
+
+    def _pass(self, crowd: Crowd, record: Record) -> list[Change]:
+        crowd.before = crowd.last
+        crowd.last = record
+        crowd.failure = None
+        if record.time.us >= crowd.wake_us:
+            return self._catch_up(crowd)
+        return _NONE
+
+    def _catch_up(self, crowd: Crowd) -> list[Change]:
+        """Let the engine know of the last lines: earlier ones change nothing."""
+        if crowd.last is None:
+            return _NONE
+        changes: list[Change] = []
+        if crowd.before is not None:
+            changes += self._engine.pass_by(crowd.before)
+        changes += self._engine.pass_by(crowd.last)
+        if crowd.failure is not None:
+            self._engine.failed_last(crowd.failure)
+        crowd.wake_us = self._engine.due_us(crowd.last.host)
+        crowd.last = crowd.before = crowd.failure = None
+        return changes
+
+    def _odd(self, crowd: Crowd, record: Record) -> None:
+        """The clock goes back, or a line tells more than its text."""
+        if record.boot is not None or record.time.us < crowd.now_us - STEP_BACK:
+            self._give_all(crowd)
+        elif record.trusted is not None and record.pid in crowd.talks:
+            self._give(crowd, record.pid, crowd.talks[record.pid])
+        if record.time.us < crowd.now_us:
+            crowd.wake_us = 0
+
+    # -- conversations ----------------------------------------------------------------------
+
+    def _begin(self, record: Record, pid: int, crowd: Crowd) -> list[Change] | None:
+        """The first line of a process."""
+        if (
+            record.program not in PROGRAMS
+            or record.boot is not None
+            or record.trusted is not None
+            or self._engine.knows(record)
+        ):
+            return None
+        talk = Talk(self._first, {}, [record], [])
+        step = self._further(talk, record.text)
+        if step is None or "ip" not in talk.values:
+            return None
+        if not self._may_tell(crowd, step, talk, record):
+            return None
+        talk.step = step
+        if not step.over:
+            if len(crowd.talks) >= MAX_TALKS:
+                self._give(crowd, *next(iter(crowd.talks.items())))
+            if not crowd.talks:
+                crowd.due_us = record.time.us + PATIENCE_US
+            crowd.talks[pid] = talk
+            peer = talk.values["ip"]
+            crowd.peers[peer] = crowd.peers.get(peer, 0) + 1
+        return self._pass(crowd, record) if step.told is None else self._say(crowd, step, talk)
+
+    def _may_tell(self, crowd: Crowd, step: Step, talk: Talk, record: Record) -> bool:
+        """A failure without a hint of its own takes another connection's about the same client:
+        that is for the engine."""
+        if step.told is None or talk.step.hinted:
+            return True
+        peer = talk.values["ip"]
+        if crowd.peers.get(peer, 0) == (talk.step is not self._first):
+            return not self._engine.has_hint(record.host, "sshd", peer)
+        self._give_peer(crowd, peer)
+        return False
+
+    def _next(self, talk: Talk, text: str) -> Step | None:
+        """The step that a conversation's next line leads to."""
+        for known, step in talk.step.known:
+            if known % talk.values == text:
+                return step
+        return self._further(talk, text)
+
+    def _say(self, crowd: Crowd, step: Step, talk: Talk) -> list[Change]:
+        """What a step leads to, with this conversation's values."""
+        record, values, told = talk.records[-1], talk.values, step.told
+        assert told is not None
+        changes = self._pass(crowd, record)
+        kind, _, _, service, user, ip, name, port, *rest = told
+        user = None if user is None else values["user"]
+        ip = None if ip is None else values["ip"]
+        number = None if port is None else int(values["port"])
+        # Change's own constructor takes three times as long
+        place = (kind, record.time, record.host, service, user, ip, name, number)
+        change = _new(Change, (*place, *rest))
+        talk.told.append(change)
+        if crowd.last is None:
+            self._engine.failed_last(change)
+        else:
+            crowd.failure = change
+        return [*changes, change]
+
+    def _further(self, talk: Talk, text: str) -> Step | None:
+        """The step that a line leads to, learned when it is new."""
+        end = text.find(" ", text.find(" ") + 1)
+        for index in _BEGINNINGS.get(text[:end], ()):
+            form = _FORMS[index]
+            found = form.regex.fullmatch(text)
+            if found is None:
+                continue
+            said = found.groupdict()
+            for name, value in talk.values.items():
+                if said.get(name, value) != value:
+                    return None
+            if index in talk.step.next:
+                step = talk.step.next[index]
+            else:
+                step = self._learn(talk.step, index, form)
+            talk.values.update(said)
+            return step
+        return None
+
+    # -- what is for the engine -------------------------------------------------------------
+
+    def _new_crowd(self, host: str | None) -> Crowd:
+        if len(self._crowds) >= _MAX_CROWDS:  # a host's name is foreign text
+            self.settle()
+            self._crowds.clear()
+        crowd = self._crowds[host] = Crowd()
+        return crowd
+
+    def _give_old(self, crowd: Crowd, now_us: int) -> None:
+        for pid, talk in list(crowd.talks.items()):
+            due_us = talk.records[0].time.us + PATIENCE_US
+            if due_us >= now_us:
+                crowd.due_us = due_us
+                return
+            self._give(crowd, pid, talk)
+
+    def _give_peer(self, crowd: Crowd, peer: str) -> None:
+        for pid, talk in list(crowd.talks.items()):
+            if talk.values["ip"] == peer:
+                self._give(crowd, pid, talk)
+
+    def _give_all(self, crowd: Crowd) -> None:
+        for pid, talk in list(crowd.talks.items()):
+            self._give(crowd, pid, talk)
+
+    def _give(self, crowd: Crowd, pid: int, talk: Talk) -> None:
+        """Let the engine hear of a conversation as if it had heard of it all the time."""
+        self._forget(crowd, pid, talk)
+        events = [self._rules.match(record) for record in talk.records]
+        self._engine.relive([event for event in events if event is not None], talk.told)
+        crowd.wake_us = self._engine.due_us(talk.records[0].host)
+
+    def _forget(self, crowd: Crowd, pid: int, talk: Talk) -> None:
+        del crowd.talks[pid]
+        peer = talk.values["ip"]
+        left = crowd.peers[peer] - 1
+        if left:
+            crowd.peers[peer] = left
+        else:
+            del crowd.peers[peer]
+
+    # -- learning ---------------------------------------------------------------------------
+
+    def _learn(self, before: Step, index: int, form: Form) -> Step | None:
+        """Ask rules and engine what follows from one more line."""
+        step = None
+        if self._learned < _MAX_STEPS and len(before.path) < _MAX_LINES:
+            path = (*before.path, index)
+            one, other = (self._rehearse(path, values) for values in _SAMPLES)
+            step = one if one == other else None
+            self._learned += 1
+        before.next[index] = step
+        if step is not None and form.holes <= before.bound:
+            before.known.append((form.text, step))
+        return step
+
+    def _rehearse(self, path: tuple[int, ...], values: Mapping[str, str]) -> Step | None:
+        """The conversation's last step, in an engine of its own; its values taken out again."""
+        engine = Engine()
+        changes: list[Change] = []
+        bound: frozenset[str] = frozenset()
+        for second, index in enumerate(path):
+            form = _FORMS[index]
+            bound |= form.holes
+            time = Moment(second * 100_000, "")
+            record = Record(time, "host", "sshd", 1, form.text % values)
+            event = self._rules.match(record)
+            if event is None or event.means not in _HARMLESS:
+                return None
+            changes = engine.feed(event)
+        told = None
+        if changes:
+            told = changes[0]
+            plain = told._replace(user=None, ip=None, port=None)
+            expected = Change(
+                told.kind, time, "host", "sshd", method=told.method,
+                valid_user=told.valid_user, times=told.times,
+            )  # fmt: skip
+            own = (told.user, told.ip, told.port)
+            known = (values["user"], values["ip"], int(values["port"]))
+            if len(changes) > 1 or plain != expected or not _same_or_none(own, known):
+                return None
+            told = told._replace(
+                user=told.user and "user", ip=told.ip and "ip", port=told.port and 1
+            )
+        hinted = engine.has_hint("host", "sshd", values["ip"])
+        return Step(path, bound, told, over=engine.remembers_nothing(), hinted=hinted)
+
+
+def _same_or_none(own: tuple[object, ...], known: tuple[object, ...]) -> bool:
+    return all(value is None or value == true for value, true in zip(own, known, strict=True))
+
+
+def _form(line: str) -> Form:
+    pieces = re.split(r"\{([a-z]+)\}", line)
+    regex = "".join(
+        f"(?P<{piece}>{_SHAPES[piece]})" if at % 2 else re.escape(piece)
+        for at, piece in enumerate(pieces)
+    )
+    text = "".join(f"%({piece})s" if at % 2 else piece for at, piece in enumerate(pieces))
+    first, second, *_ = line.split(" ")
+    return Form(text, re.compile(regex), frozenset(pieces[1::2]), f"{first} {second}")
+
+
+_FORMS = tuple(_form(line) for line in LINES)
+_BEGINNINGS = {
+    beginning: tuple(at for at, form in enumerate(_FORMS) if form.beginning == beginning)
+    for beginning in {form.beginning for form in _FORMS}
+}
