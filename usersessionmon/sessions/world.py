@@ -162,6 +162,9 @@ class World:
         self.connections.pop(key, None)
         self.touched[key] = None
         self._half.pop(key, None)
+        for attempt in connection.attempts:
+            if attempt.kind == "pam":
+                self.unhint(connection, attempt.peer)
         self.unlist(connection)
         if connection.ip is not None and connection.port is not None:
             _drop(self._by_address, (host, connection.ip, connection.port), key)
