@@ -22,7 +22,7 @@ from usersessionmon.pipeline import Pipeline
 from usersessionmon.sd_notify import Notifier
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.base import Source
-from usersessionmon.store import db, outbox, state
+from usersessionmon.store import counts, db, outbox, state
 from usersessionmon.store.place import trouble
 
 LOG = logging.getLogger("usersessionmon")
@@ -222,6 +222,7 @@ class Monitor:
             if self._position is not None:
                 state.write_position(self.connection, self.source_name, self._position, now_us)
             self._save_counts(now_us)
+            counts.add_failures(self.connection, changes, now_us)
         self._saved_us = now_us
         if notices:
             for delivery in self.deliveries:
@@ -232,6 +233,7 @@ class Monitor:
     def _save_counts(self, now_us: int) -> None:
         understood, missed = self.pipeline.take_counts()
         state.add_coverage(self.connection, understood, missed)
+        counts.add_hours(self.connection, understood, missed, now_us)
         self.facts["saved_us"] = str(now_us)
         self.facts["lines"] = str(self._lines)
         self.facts["forged"] = str(self.pipeline.forged)

@@ -74,6 +74,36 @@ def test_sessions_come_back_as_they_were_and_as_they_are_asked_for(tmp_path: Pat
         assert ask(limit=2) == ["b", "c"]
         assert ask(since_us=2_600_000) == ["d", "b", "c"]
         assert ask(since_us=2_600_000, until_us=3_000_000) == ["d", "b"]
+        assert state.session(connection, "b") == rows[1]
+        assert state.session(connection, "none") is None
+
+
+def test_many_sessions_are_read_in_portions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who leafs through them holds no read open: SQLite's log could not be emptied meanwhile."""
+    monkeypatch.setattr(state, "_PORTION", 7)
+    rows = [_view(f"{number:02}", 1_000_000 * (number // 3 + 1), None) for number in range(50)]
+    with closing(open_state(tmp_path)) as connection:
+        with db.transaction(connection):
+            state.write_engine(connection, {}, {}, rows)
+
+        def ask(**query: object) -> list[SessionView]:
+            return list(state.sessions(connection, state.Query(**query)))  # type: ignore[arg-type]
+
+        assert ask() == rows
+        assert ask(only_open=True, user=rows[0].user) == rows
+        for limit in (1, 6, 7, 8, 49, 50, 51):
+            assert ask(limit=limit) == rows[-limit:]
+        with reading(tmp_path) as reader:
+            assert reader is not None
+            found = state.sessions(reader, state.Query())
+            next(found)
+            with db.transaction(connection):
+                connection.execute("DELETE FROM session WHERE id = '49'")
+            busy, left, done = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            assert (busy, left, done) == (0, 0, 0)
+            assert [view.session for view in found][-1] == "48"
 
 
 def test_one_holds_the_state_and_is_named(tmp_path: Path) -> None:

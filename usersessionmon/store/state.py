@@ -15,6 +15,8 @@ _COLUMNS = (
     "id, host, service, user, ip, port, method, key_fingerprint, login_us, login_text, "
     "logout_us, logout_text, duration, reason, abnormal, inferred, state, tty, pid, boot"
 )
+_PORTION = 1000
+"""Sessions that are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,37 @@ def _row(view: SessionView) -> tuple[object, ...]:
 
 
 def sessions(connection: sqlite3.Connection, query: Query) -> Iterator[SessionView]:
-    """Sessions that fit, oldest first; with a limit the newest ones."""
-    conditions, values = ["1"], []
+    """Sessions that fit, oldest first; with a limit the newest ones.
+
+    Read in portions: while somebody leafs through the answer no read stays open, which would keep
+    SQLite's log from being emptied for as long.
+    """
+    conditions, values = _conditions(query)
+    place: tuple[int, str] | None = _begin(connection, query.limit, conditions, values)
+    while place is not None:
+        rows = connection.execute(
+            f"SELECT {_COLUMNS}, begun_us FROM session "  # noqa: S608 - fixed texts
+            f"WHERE {conditions} AND (begun_us, id) > (?, ?) ORDER BY begun_us, id LIMIT ?",
+            (*values, *place, _PORTION),
+        ).fetchall()
+        for row in rows:
+            yield _view(row)
+        place = (rows[-1][-1], rows[-1][0]) if len(rows) == _PORTION else None
+
+
+def session(connection: sqlite3.Connection, number: str) -> SessionView | None:
+    """One session by its id."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS}, begun_us FROM session WHERE id = ?",  # noqa: S608 - fixed texts
+        (number,),
+    ).fetchone()
+    return None if row is None else _view(row)
+
+
+def _conditions(query: Query) -> tuple[str, list[object]]:
+    """SQL and its values."""
+    conditions: list[str] = ["1"]
+    values: list[object] = []
     for condition, value in (
         ("user = ?", query.user),
         ("ip = ?", query.ip),
@@ -100,15 +131,22 @@ def sessions(connection: sqlite3.Connection, query: Query) -> Iterator[SessionVi
         conditions.append("state = 'open'")
     if query.only_abnormal:
         conditions.append("abnormal = 1")
-    limit = -1 if query.limit is None else query.limit
-    rows = connection.execute(
-        f"SELECT * FROM (SELECT {_COLUMNS}, begun_us FROM session "  # noqa: S608 - fixed texts
-        f"WHERE {' AND '.join(conditions)} ORDER BY begun_us DESC, id LIMIT ?) "
-        "ORDER BY begun_us, id",
+    return " AND ".join(conditions), values
+
+
+def _begin(
+    connection: sqlite3.Connection, limit: int | None, conditions: str, values: list[object]
+) -> tuple[int, str]:
+    """(begun, id) behind which the newest ``limit`` sessions stand."""
+    first = (-(2**63), "")
+    if limit is None:
+        return first
+    found = connection.execute(
+        f"SELECT begun_us, id FROM session WHERE {conditions} "  # noqa: S608 - fixed texts
+        "ORDER BY begun_us DESC, id DESC LIMIT 1 OFFSET ?",
         (*values, limit),
-    )
-    for row in rows:
-        yield _view(row)
+    ).fetchone()
+    return first if found is None else (int(found[0]), str(found[1]))
 
 
 def _view(row: tuple[object, ...]) -> SessionView:
