@@ -257,11 +257,14 @@ class World:
 
     def shift(self, host: str | None, by_us: int) -> None:
         """The host's clock was set back: what waits is moved with it."""
-        heap = self._deadlines.pop(host, [])
-        for us, key in heap:
-            connection = self.connections.get(key)
-            if connection is not None and connection.deadline_us == us:
-                self.due_at(connection, us + by_us)
+        waiting = {
+            key: connection
+            for us, key in self._deadlines.pop(host, [])
+            if (connection := self.connections.get(key)) and connection.deadline_us == us
+        }
+        for connection in waiting.values():  # each once: entries that are out of date stay behind
+            if connection.deadline_us is not None:
+                self.due_at(connection, connection.deadline_us + by_us)
 
     # --- saving -----------------------------------------------------------------------------------
 
