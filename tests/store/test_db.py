@@ -119,6 +119,99 @@ def test_one_holds_the_state_and_is_named(tmp_path: Path) -> None:
     assert holder(tmp_path) is None
 
 
+def test_who_only_looks_keeps_no_monitor_from_starting(tmp_path: Path) -> None:
+    with locked(tmp_path):
+        pass
+    code = (
+        "from pathlib import Path; from usersessionmon.store.place import holder\n"
+        f"print(flush=True)\nwhile True: holder(Path({str(tmp_path)!r}))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        try:
+            for _ in range(3000):
+                with locked(tmp_path):
+                    pass
+        finally:
+            other.kill()
+
+
+_PLAY = """
+import os, sys
+os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[1])); os.umask(0o027)
+from contextlib import closing
+from pathlib import Path
+from usersessionmon.store import db, state
+from usersessionmon.store.place import holder, locked, open_state, reading
+path = Path(sys.argv[3])
+def told(number):
+    print(number, flush=True)
+    return input()
+def write(number, connection):
+    with db.transaction(connection):
+        state.write_facts(connection, {"number": str(number)})
+def read():
+    with reading(path) as connection:
+        return state.read_facts(connection)["number"]
+"""
+_WRITER = """
+with locked(path), closing(open_state(path)) as connection:
+    for number in range(1000):
+        write(number, connection)
+        if told(number):
+            break
+"""
+_READER = "print(read(), holder(path))"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to play other users")
+@pytest.mark.parametrize(
+    ("user", "group", "mode", "how"),
+    [(2002, 2001, 0o750, "ends"), (2002, 2001, 0o770, "is killed"), (0, 0, 0o750, "ends")],
+)
+def test_a_reader_of_the_services_group_reads_and_leaves_nothing(
+    tmp_path: Path, user: int, group: int, mode: int, how: str
+) -> None:
+    """While the service runs, after its end, and after it was killed."""
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(0o755)
+    path = tmp_path / "state"
+    path.mkdir()
+    os.chown(path, 2000, 2001)
+    path.chmod(mode)
+
+    def play(what: str, uid: int, gid: int) -> list[str]:
+        return [sys.executable, "-c", _PLAY + what, str(uid), str(gid), str(path)]
+
+    def look() -> str:
+        done = subprocess.run(play(_READER, user, group), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        owners = {(found.stat().st_uid, found.stat().st_mode & 0o777) for found in path.iterdir()}
+        assert owners == {(2000, 0o640)}
+        return done.stdout.strip()
+
+    with subprocess.Popen(
+        play(_WRITER, 2000, 2001), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdin is not None and writer.stdout is not None
+        for number in range(3):
+            assert writer.stdout.readline() == f"{number}\n"
+            assert look() == f"{number} {writer.pid}"
+            print(file=writer.stdin, flush=True)
+        assert writer.stdout.readline() == "3\n"
+        if how == "ends":
+            print("end", file=writer.stdin, flush=True)
+        else:
+            writer.kill()
+        writer.wait(30)
+    before = sorted(path.iterdir())
+    assert look() == "3 None"
+    assert sorted(path.iterdir()) == before
+    again = subprocess.run(play(_WRITER, 2000, 2001), input="end\n", capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to play a user without rights")
 def test_a_reader_without_write_access_reads_while_nobody_writes(tmp_path: Path) -> None:
     open_state(tmp_path).close()

@@ -36,24 +36,38 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 def _connect_read_only(path: Path) -> sqlite3.Connection:
-    """WAL needs its shared memory file even for reading.  Where nobody has the file open and the
-    reader may not make one, there is no log to look into either: the file itself is all."""
-    address = path.absolute().as_uri()
-    connection = _open_uri(f"{address}?mode=ro")
+    """WAL needs its log and its shared memory file even for reading, and SQLite would make both:
+    the next monitor could not use them where they are somebody else's.  Where nobody has the file
+    open there is no log to look into either, and the file itself is all."""
+    if not _has_log(path):
+        return _open_read_only(path, "&immutable=1")
+    connection = _open_read_only(path, "")
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error as error:
+    except sqlite3.OperationalError:
         connection.close()
-        has_log = path.with_name(f"{path.name}-wal").exists()
-        if has_log or not isinstance(error, sqlite3.OperationalError):
+        if _has_log(path):
             raise
-        connection = _open_uri(f"{address}?mode=ro&immutable=1")
-    connection.execute("PRAGMA query_only=ON")
+        connection = _open_read_only(path, "&immutable=1")  # the monitor ended in this moment
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
-def _open_uri(uri: str) -> sqlite3.Connection:
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+def _has_log(path: Path) -> bool:
+    return any(path.with_name(path.name + end).exists() for end in ("-wal", "-shm"))
+
+
+def _open_read_only(path: Path, how: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro{how}",
+        uri=True,
+        isolation_level=None,
+        timeout=BUSY_SECONDS,
+    )
+    connection.execute("PRAGMA query_only=ON")
+    return connection
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from usersessionmon.errors import TroubleError
@@ -16,6 +16,8 @@ from . import db
 
 DEFAULT_DIR = "/var/lib/user-session-monitor"
 LOCK_NAME = "run.lock"
+_LOOKERS = 100_000
+"""How often the lock is asked for while others only look who has it: about a tenth of a second."""
 _ROOM = 128 * 1024
 """Less free space than this is a full disk: SQLite's files grow by so much at once."""
 
@@ -63,18 +65,32 @@ def locked(path: Path) -> Iterator[None]:
     """
     descriptor = _open_lock(path / LOCK_NAME, os.O_RDWR | os.O_CREAT)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not _taken(descriptor):
             pid = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
             raise TroubleError(
                 f"{path}: another monitor runs on this state (pid {pid}); "
                 "stop it first, or set state.dir to another directory"
-            ) from error
+            )
         _write_pid(descriptor, path)
         yield
     finally:
         os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    """Take the lock; False when a monitor has it.  ``holder`` has it too, shared and for a moment:
+    that is no monitor, and is waited for."""
+    for _ in range(_LOOKERS):
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.sched_yield()
+    return False
 
 
 def _open_lock(file: Path, flags: int) -> int:
