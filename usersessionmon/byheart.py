@@ -182,7 +182,9 @@ class ByHeart:
             text = record.text
             forms = self._beginnings.get(text[: text.find(" ", text.find(" ") + 1)])
             return None if forms is None else self._begin(record, pid, crowd)
-        step = self._next(talk, record.text) if record.program in PROGRAMS else None
+        # what waits for a line that is earlier than the first would be due earlier, too
+        ours = record.program in PROGRAMS and now_us >= talk.records[0].time.us
+        step = self._next(talk, record.text) if ours else None
         if step is not None and self._may_tell(crowd, step, talk, record):
             talk.step = step
             talk.records.append(record)
