@@ -30,6 +30,7 @@ LOW: dict[str, set[str]] = {
     "byheart": {"model", "rules", "sessions"},
     "pipeline": {"byheart", "model", "rules", "sessions"},
     "alarm": {"model", "rules"},
+    "silence": {"clock", "host", "model"},
     "stock": {"clock", "host", "model", "rules", "sessions"},
 }
 MAY_IMPORT: dict[str, set[str]] = {

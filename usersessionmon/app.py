@@ -15,12 +15,13 @@ from usersessionmon import __version__
 from usersessionmon.alarm import Alarm
 from usersessionmon.clock import Clock, Waker
 from usersessionmon.errors import TroubleError
-from usersessionmon.model import Change, ChangeKind, Moment, Notice
+from usersessionmon.model import Batch, Change, ChangeKind, Moment, Notice
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.notify.sanitize import harmless
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.sd_notify import Notifier
 from usersessionmon.sessions.engine import Engine
+from usersessionmon.silence import Silence
 from usersessionmon.sources.base import Source
 from usersessionmon.store import counts, db, outbox, state
 from usersessionmon.store.place import trouble
@@ -77,6 +78,8 @@ class Monitor:
     """Compares a change of a log that proves nothing with the live host, and marks it."""
     alarm: Alarm | None = None
     """Tells of lines in another's name; None: nobody wants to know."""
+    silence: Silence | None = None
+    """Tells of a log that is silent while people come and go; None: nobody wants to know."""
     once: bool = False
     told: Sequence[str] = ()
     """Notes of the source that were said before it was opened."""
@@ -168,12 +171,22 @@ class Monitor:
             changes += self.call(self.pipeline.engine)
             changes += self.pipeline.engine.tick(self.clock.monotonic())
         now = self.clock.now_us()
-        alarms = [] if self.alarm is None else self.alarm.raised(self.pipeline.forgeries, now)
+        alarms = self._alarms(batch, now)
         if changes or alarms or batch.records or self.pipeline.engine.has_news():
             self._save(changes, now, alarms)
         elif batch.position is not None and abs(now - self._saved_us) >= IDLE_SAVE_US:
             self._save((), now)
         return batch.at_end
+
+    def _alarms(self, batch: Batch, now_us: int) -> list[Notice]:
+        """What is told of the log itself."""
+        alarms = []
+        if self.alarm is not None:
+            alarms += self.alarm.raised(self.pipeline.forgeries, now_us)
+        if self.silence is not None:
+            alarms += self.silence.listen(batch.records)
+            alarms += self.silence.look() if batch.at_end else []
+        return alarms
 
     def _wait_seconds(self) -> float:
         wait = self.source.patience()
@@ -242,6 +255,8 @@ class Monitor:
         self.facts["losses"] = str(self.pipeline.losses)
         if self.alarm is not None:
             self.facts.update(self.alarm.save(self.pipeline.forgeries))
+        if self.silence is not None:
+            self.facts.update(self.silence.save())
         if self._last_line is not None:
             self.facts["last_line"] = self._last_line.text
             self.facts["last_line_us"] = str(self._last_line.us)

@@ -52,6 +52,8 @@ class MonitorSettings:
     rules_dir: str = "/etc/user-session-monitor/rules.d"
     alarm_forged: bool = True
     """Tell when somebody writes log lines in a login program's name; needs the journal."""
+    alarm_silent: bool = True
+    """Tell when people come and go on sshd and the log says nothing."""
 
     def __post_init__(self) -> None:
         if self.log_file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import tzinfo
@@ -26,6 +26,7 @@ from usersessionmon.notify.feishu import FeishuChannel
 from usersessionmon.notify.forged import forged_notice
 from usersessionmon.notify.http import HttpClient
 from usersessionmon.notify.pace import Budget
+from usersessionmon.notify.silent import silent_notice
 from usersessionmon.notify.terminal import TerminalChannel
 from usersessionmon.notify.text import notice_of
 from usersessionmon.pipeline import Pipeline
@@ -33,6 +34,7 @@ from usersessionmon.rules.matcher import RuleSet, load_rules
 from usersessionmon.rules.pack import Keeps, identifiers
 from usersessionmon.sd_notify import Notifier
 from usersessionmon.sessions.engine import Engine
+from usersessionmon.silence import SINCE, Connected, Silence, Silent
 from usersessionmon.sources.auto import Choice, choose
 from usersessionmon.sources.base import Source
 from usersessionmon.sources.journal import JournalSource
@@ -193,6 +195,29 @@ def alarm_of(settings: Settings, here: Here) -> Alarm | None:
     return Alarm(word) if settings.monitor.alarm_forged else None
 
 
+def silence_of(
+    settings: Settings, here: Here, source: Source, clock: Clock, kept: Mapping[str, str]
+) -> Silence | None:
+    """What compares the log with who is connected; None when it is not wanted."""
+
+    def word(silent: Silent, now_us: int) -> Notice:
+        return silent_notice(
+            *silent,
+            now_us,
+            source=source.name,
+            server_name=here.name,
+            server_ip=here.address,
+            zone=here.zone,
+            language=settings.language.value,
+        )
+
+    if not settings.monitor.alarm_silent:
+        return None
+    silence = Silence(here.names, clock, Connected(clock), word)
+    silence.load(kept)
+    return silence
+
+
 def deliveries_of(
     settings: Settings, here: Here, file: Path, clock: Clock, stream: TextIO
 ) -> Sequence[Delivery]:
@@ -272,9 +297,10 @@ def monitor(
                 call=RollCall(here.names, here.boot, here.zone, clock).call,
                 look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
                 alarm=alarm,
+                silence=silence_of(settings, here, source, clock, state.read_facts(connection)),
                 once=once,
                 told=(f"{choice.path}: is not there; waiting for it",),
-                facts={"why": choice.why},
+                facts={"why": choice.why, SINCE: ""},
             )
         finally:
             if source is not None:

@@ -111,10 +111,10 @@ class Host:
         Only those that run as root: anybody can call a process so.
         """
         found = []
-        for pid in self._pids():
+        for pid in self.pids():
             title = self._text(self._proc / str(pid) / "cmdline").rstrip("\0")
             match = _SSHD.fullmatch(title)
-            if match is not None and self._is_roots(pid):
+            if match is not None and self.is_roots(pid):
                 found.append(SshdProcess(pid, match["user"], self.started_us(pid), match["tty"]))
         return found
 
@@ -135,13 +135,13 @@ class Host:
         session = _session(path.name, self._text(path))
         return session if session.leader == pid else None
 
-    def _pids(self) -> Iterator[int]:
+    def pids(self) -> Iterator[int]:
         with contextlib.suppress(OSError):
             for entry in self._proc.iterdir():
                 if entry.name.isdecimal():
                     yield int(entry.name)
 
-    def _is_roots(self, pid: int) -> bool:
+    def is_roots(self, pid: int) -> bool:
         """By the effective uid: the directory's owner is root also for a process that is not
         dumpable, which anybody can make of their own."""
         match = re.search(

@@ -1,0 +1,127 @@
+"""Who is connected to this host's sshd right now, by /proc/net/tcp (proc(5)).
+
+Only read.  Which ports are sshd's is asked of its own process where that may be looked into (root),
+else of its command line and its configuration; what is not certain is None, "cannot be told".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .alive import Host
+
+_MOST = 8 * 1024 * 1024
+_LISTENS, _ESTABLISHED = "0A", "01"
+_DEFAULT_PORT = 22
+_NAMES = frozenset({"sshd"})
+_SESSION = re.compile(r"sshd: .+ \[(?:priv|net|accepted)\]|sshd: [^ ]+@[^ ]+|sshd: [^ ]+")
+"""How the processes of connections call themselves: the listener's title goes on with its path."""
+_PORT = re.compile(r"^[ \t]*Port[ \t=]+(\d{1,5})\b", re.IGNORECASE | re.MULTILINE)
+_ADDRESS = re.compile(
+    r"^[ \t]*ListenAddress[ \t=]+(?:\[[^]\s]*\]|[^\s:]+):(\d{1,5})\b", re.IGNORECASE | re.MULTILINE
+)
+_GIVEN = re.compile(r"(?:^|[ \0])-(?:[46DdeiqtT]*p[ \0]?|o[ \0]?Port[ =\0])(\d{1,5})\b")
+_FILE = re.compile(r"(?:^|[ \0])-[46DdeiqtT]*f[ \0]?([^ \0]+)")
+
+
+class _Socket(NamedTuple):
+    """A line of /proc/net/tcp: addresses as the kernel writes them, ``0100007F:0016``."""
+
+    local: str
+    remote: str
+    state: str
+    uid: str
+    inode: str
+
+    @property
+    def port(self) -> int:
+        return int(self.local.rpartition(":")[2], 16)
+
+
+def sshd_ports(proc: Path = Path("/proc"), etc: Path = Path("/etc")) -> frozenset[int]:
+    """The ports on which this host's own sshd listens; empty where there is none to be seen.
+
+    Of another's namespace (a container's) is what has a number of its own there.
+    """
+    listening = [one for one in _sockets(proc) if one.state == _LISTENS and one.uid == "0"]
+    if not listening:
+        return frozenset()
+    ports: set[int] = set()
+    for pid in _listeners(proc):
+        inodes = _inodes(proc / str(pid) / "fd")
+        if inodes is None:
+            claimed = _claimed(_text(proc / str(pid) / "cmdline"), etc)
+            ports |= {one.port for one in listening} & claimed
+        else:
+            ports |= {one.port for one in listening if one.inode in inodes}
+    return frozenset(ports)
+
+
+def connections(ports: frozenset[int], proc: Path = Path("/proc")) -> frozenset[str] | None:
+    """The established connections to these ports, each by both its ends; None: not to be seen."""
+    if not ports or not (proc / "net/tcp").exists():
+        return None
+    return frozenset(
+        f"{one.local} {one.remote}"
+        for one in _sockets(proc)
+        if one.state == _ESTABLISHED and one.port in ports
+    )
+
+
+def _sockets(proc: Path) -> Iterator[_Socket]:
+    for name in ("net/tcp", "net/tcp6"):
+        for line in _text(proc / name, _MOST).splitlines()[1:]:
+            words = line.split(maxsplit=10)
+            with contextlib.suppress(ValueError, IndexError):
+                int(words[1].rpartition(":")[2], 16)
+                yield _Socket(words[1], words[2], words[3], words[7], words[9])
+
+
+def _listeners(proc: Path) -> Iterator[int]:
+    """sshd's processes that are no connection's."""
+    host = Host(proc)
+    for pid in host.pids():
+        if _text(proc / str(pid) / "comm").strip() not in _NAMES or not host.is_roots(pid):
+            continue
+        title = _text(proc / str(pid) / "cmdline").rstrip("\0")
+        status = _text(proc / str(pid) / "status")
+        numbers = re.search(r"^NSpid:((?:\t\d+)+)$", status, re.MULTILINE)
+        elsewhere = numbers is not None and numbers[1].count("\t") > 1
+        if not elsewhere and _SESSION.fullmatch(title) is None:
+            yield pid
+
+
+def _inodes(folder: Path) -> frozenset[str] | None:
+    """The sockets that a process has open; None when that may not be looked at."""
+    found = set()
+    try:
+        for link in folder.iterdir():
+            with contextlib.suppress(OSError):
+                found.add(str(link.readlink()).removeprefix("socket:[").removesuffix("]"))
+    except OSError:
+        return None
+    return frozenset(found)
+
+
+def _claimed(command: str, etc: Path) -> set[int]:
+    """The ports that an sshd was told to listen on, by its command line, else by its file."""
+    given = {int(port) for port in _GIVEN.findall(command)}
+    if given:
+        return given
+    other = _FILE.search(command)
+    files = [etc / "ssh/sshd_config"] if other is None else [Path(other[1])]
+    with contextlib.suppress(OSError):
+        files += sorted((etc / "ssh/sshd_config.d").glob("*.conf"))
+    text = "\n".join(_text(file) for file in files)
+    addressed = {int(port) for port in _ADDRESS.findall(text)}
+    return {int(port) for port in _PORT.findall(text)} | addressed or {_DEFAULT_PORT}
+
+
+def _text(path: Path, most: int = 64 * 1024) -> str:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return file.read(most).decode("utf-8", "backslashreplace")
+    return ""
