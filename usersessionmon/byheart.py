@@ -15,9 +15,9 @@ conclusions are the same.  Nothing may be asked of the engine before ``settle``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import cached_property
 
 from usersessionmon.model import Change, Event, Means, Moment, Record
 from usersessionmon.rules.matcher import RuleSet
@@ -93,15 +93,25 @@ _NONE: list[Change] = []
 _new = tuple.__new__
 
 
-class Form(NamedTuple):
+@dataclass(frozen=True)
+class Form:
     """One of ``LINES``, ready for use."""
 
     text: str
     """With ``%(user)s`` and so on."""
-    regex: re.Pattern[str]
-    holes: frozenset[str]
+    pattern: str
+    names: tuple[str, ...]
+    """What the groups of ``pattern`` hold."""
     beginning: str
     """The first two words."""
+    head: str
+    """What stands before the first hole."""
+    tail: str
+    """What stands behind the last."""
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        return re.compile(self.pattern)
 
 
 @dataclass(slots=True)
@@ -117,8 +127,9 @@ class Step:
     """Nothing of it is left in the engine."""
     hinted: bool
     """The engine holds a hint of PAM's about it, which its next failure tells of."""
-    known: list[tuple[str, Step]] = field(default_factory=list)
-    """The next lines seen so far that have no hole which is not yet bound."""
+    known: list[tuple[str, str, Step]] = field(default_factory=list)
+    """The next lines seen so far that have no hole which is not yet bound: what stands before the
+    first hole, and all with ``%(user)s`` and so on."""
     next: dict[int, Step | None] = field(default_factory=dict)
     """All next lines seen so far; None: one that is for the engine."""
 
@@ -153,6 +164,9 @@ class Crowd:
     """When something is due in the engine."""
 
 
+_UNKNOWN = Step((), frozenset(), None, over=True, hinted=False)
+
+
 class ByHeart:
     """Stands in front of an engine; see the module's text."""
 
@@ -181,7 +195,7 @@ class ByHeart:
         if talk is None:
             text = record.text
             forms = self._beginnings.get(text[: text.find(" ", text.find(" ") + 1)])
-            return None if forms is None else self._begin(record, pid, crowd)
+            return None if forms is None else self._begin(record, pid, crowd, forms)
         # what waits for a line that is earlier than the first would be due earlier, too
         ours = record.program in PROGRAMS and now_us >= talk.records[0].time.us
         step = self._next(talk, record.text) if ours else None
@@ -257,18 +271,15 @@ class ByHeart:
 
     # -- conversations ----------------------------------------------------------------------
 
-    def _begin(self, record: Record, pid: int, crowd: Crowd) -> list[Change] | None:
+    def _begin(
+        self, record: Record, pid: int, crowd: Crowd, forms: Iterable[int]
+    ) -> list[Change] | None:
         """The first line of a process."""
-        if (
-            record.program not in PROGRAMS
-            or record.boot is not None
-            or record.trusted is not None
-            or self._engine.knows(record)
-        ):
+        if record.program not in PROGRAMS or record.boot is not None or record.trusted is not None:
             return None
         talk = Talk(self._first, {}, [record], [])
-        step = self._further(talk, record.text)
-        if step is None or "ip" not in talk.values:
+        step = self._further(talk, record.text, forms)
+        if step is None or "ip" not in talk.values or self._engine.knows(record):
             return None
         if not self._may_tell(crowd, step, talk, record):
             return None
@@ -296,10 +307,11 @@ class ByHeart:
 
     def _next(self, talk: Talk, text: str) -> Step | None:
         """The step that a conversation's next line leads to."""
-        for known, step in talk.step.known:
-            if known % talk.values == text:
+        for head, known, step in talk.step.known:
+            if text.startswith(head) and known % talk.values == text:
                 return step
-        return self._further(talk, text)
+        end = text.find(" ", text.find(" ") + 1)
+        return self._further(talk, text, _BEGINNINGS.get(text[:end], ()))
 
     def _say(self, crowd: Crowd, step: Step, talk: Talk) -> list[Change]:
         """What a step leads to, with this conversation's values."""
@@ -320,21 +332,21 @@ class ByHeart:
             crowd.failure = change
         return [*changes, change]
 
-    def _further(self, talk: Talk, text: str) -> Step | None:
+    def _further(self, talk: Talk, text: str, forms: Iterable[int]) -> Step | None:
         """The step that a line leads to, learned when it is new."""
-        end = text.find(" ", text.find(" ") + 1)
-        for index in _BEGINNINGS.get(text[:end], ()):
+        for index in forms:
             form = _FORMS[index]
+            if not text.endswith(form.tail):
+                continue
             found = form.regex.fullmatch(text)
             if found is None:
                 continue
-            said = found.groupdict()
+            said = dict(zip(form.names, found.groups(), strict=True))
             for name, value in talk.values.items():
                 if said.get(name, value) != value:
                     return None
-            if index in talk.step.next:
-                step = talk.step.next[index]
-            else:
+            step = talk.step.next.get(index, _UNKNOWN)
+            if step is _UNKNOWN:
                 step = self._learn(talk.step, index, form)
             talk.values.update(said)
             return step
@@ -393,8 +405,8 @@ class ByHeart:
             step = one if one == other else None
             self._learned += 1
         before.next[index] = step
-        if step is not None and form.holes <= before.bound:
-            before.known.append((form.text, step))
+        if step is not None and before.bound.issuperset(form.names):
+            before.known.append((form.head, form.text, step))
         return step
 
     def _rehearse(self, path: tuple[int, ...], values: Mapping[str, str]) -> Step | None:
@@ -404,7 +416,7 @@ class ByHeart:
         bound: frozenset[str] = frozenset()
         for second, index in enumerate(path):
             form = _FORMS[index]
-            bound |= form.holes
+            bound |= frozenset(form.names)
             time = Moment(second * 100_000, "")
             record = Record(time, "host", "sshd", 1, form.text % values)
             event = self._rules.match(record)
@@ -442,7 +454,9 @@ def _form(line: str) -> Form:
     )
     text = "".join(f"%({piece})s" if at % 2 else piece for at, piece in enumerate(pieces))
     first, second, *_ = line.split(" ")
-    return Form(text, re.compile(regex), frozenset(pieces[1::2]), f"{first} {second}")
+    names = tuple(pieces[1::2])
+    beginning = f"{first} {second}"
+    return Form(text, regex, names, beginning, pieces[0], pieces[-1])
 
 
 _FORMS = tuple(_form(line) for line in LINES)

@@ -53,10 +53,20 @@ class Pipeline:
         known by heart need not be told to it.
         """
         changes: list[Change] = []
-        one = self._one
+        take, counts = self._heart.take, self.understood
+        mark = self._mark_boot
         for record in records:
             try:
-                if found := one(record):
+                if mark is not None:
+                    record = mark(record)
+                found = take(record)
+                if found is None:
+                    found = self._one(record)
+                elif record.program in counts:
+                    counts[record.program] += 1
+                else:
+                    self._count(counts, record.program)
+                if found:
                     changes += found
             except Exception:  # a fault of ours: one line lost is better than all
                 self.faults += 1
@@ -73,12 +83,6 @@ class Pipeline:
         return self.process((record,))
 
     def _one(self, record: Record) -> list[Change]:
-        if self._mark_boot is not None:
-            record = self._mark_boot(record)
-        known = self._heart.take(record)
-        if known is not None:
-            self._count(self.understood, record.program)
-            return known
         table = self.rules.table(record.program)
         if table is None or record.text not in table.quiet:
             event = self.rules.match(record)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": "))
+_quoted = json.encoder.encode_basestring
+_WORDS = {None: "null", True: "true", False: "false"}
 _GAP = 3
 """Blanks between two columns."""
 _MANY = 500
@@ -31,36 +33,43 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def event_object(change: Change) -> dict[str, Any]:
     """The contract's event: every field that its kind has, null when unknown."""
-    data: dict[str, Any] = {
-        "event": change.kind,
-        "time": change.time.text,
-        "host": change.host,
-        "service": change.service,
-        "user": change.user,
-        "ip": change.ip,
-        "port": change.port,
-    }
-    match change.kind:
-        case ChangeKind.LOGIN:
-            data["client_host"] = change.client_host
-            data["method"] = change.method
-            data["key_fingerprint"] = change.key_fingerprint
-            data["session"] = change.session
-        case ChangeKind.LOGOUT:
-            data["session"] = change.session
-            data["reason"] = change.reason
-            data["abnormal"] = change.abnormal
-            data["duration"] = number(change.duration)
-            data["inferred"] = change.inferred
-        case ChangeKind.LOGIN_FAILED:
-            data["client_host"] = change.client_host
-            data["method"] = change.method
-            data["valid_user"] = change.valid_user
-            data["count"] = change.times
-        case ChangeKind.ELEVATION:
-            data["target_user"] = change.target_user
-            data["command"] = change.command
+    data: dict[str, Any] = json.loads(event_line(change))
     return data
+
+
+def event_line(change: Change) -> str:
+    """The contract's event as one line of JSON; put together by hand, for there may be millions."""
+    kind = change.kind
+    if kind is ChangeKind.LOGIN_FAILED:
+        more = (
+            f'"client_host": {_text(change.client_host)}, "method": {_text(change.method)}, '
+            f'"valid_user": {_WORDS[change.valid_user]}, "count": {change.times}'
+        )
+    elif kind is ChangeKind.LOGIN:
+        more = (
+            f'"client_host": {_text(change.client_host)}, "method": {_text(change.method)}, '
+            f'"key_fingerprint": {_text(change.key_fingerprint)}, '
+            f'"session": {_text(change.session)}'
+        )
+    elif kind is ChangeKind.LOGOUT:
+        more = (
+            f'"session": {_text(change.session)}, "reason": {_text(change.reason)}, '
+            f'"abnormal": {_WORDS[change.abnormal]}, '
+            f'"duration": {json.dumps(number(change.duration))}, '
+            f'"inferred": {_WORDS[change.inferred]}'
+        )
+    else:
+        more = f'"target_user": {_text(change.target_user)}, "command": {_text(change.command)}'
+    port = "null" if change.port is None else change.port
+    return _shown(
+        f'{{"event": "{kind}", "time": {_text(change.time.text)}, "host": {_text(change.host)}, '
+        f'"service": {_text(change.service)}, "user": {_text(change.user)}, '
+        f'"ip": {_text(change.ip)}, "port": {port}, {more}}}'
+    )
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else _quoted(value)
 
 
 def session_object(view: SessionView) -> dict[str, Any]:
@@ -97,7 +106,10 @@ def json_line(data: Mapping[str, Any]) -> str:
 
     Terminals read JSON too: what is not printable is written as ``\\uXXXX``, which means the same.
     """
-    text = _ENCODER.encode(data)
+    return _shown(_ENCODER.encode(data))
+
+
+def _shown(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)

@@ -27,7 +27,7 @@ from .output import (
     cell,
     clock_text,
     complain,
-    event_object,
+    event_line,
     json_line,
     progress_of,
     session_object,
@@ -109,7 +109,7 @@ class _Printer:
         if self._sessions:
             return
         if self._as_json:
-            self._write("".join([json_line(event_object(change)) + "\n" for change in changes]))
+            self._write("".join([event_line(change) + "\n" for change in changes]))
         else:
             self._write("".join([_event_text(change, self._zone) + "\n" for change in changes]))
 

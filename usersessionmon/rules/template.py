@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from usersessionmon.errors import UserError
 
@@ -16,15 +16,16 @@ from .words import Part, Words, words_of
 _HOLE = re.compile(r"\{([a-z_]+)\}|([{}])")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
     """A compiled line of a rule."""
 
     source: str
     parts: tuple[Part, ...]
-    regex: re.Pattern[str]
+    pattern: str
+    """The regular expression."""
     fills: tuple[tuple[str, Reader], ...]
-    """(capture, reader) of each group of ``regex``, in order."""
+    """(capture, reader) of each group of ``pattern``, in order."""
     literal: int
     """How many characters are literal: the more, the sooner a line is tried."""
     words: Words
@@ -33,6 +34,11 @@ class Line:
     tries every other way before."""
     compound: bool = False
     """True when a hole holds more than one capture (``peer``, ``ip_port``)."""
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Compiled when it is needed first: most never are."""
+        return re.compile(self.pattern, re.DOTALL)
 
     def match(self, text: str) -> dict[str, Value] | None:
         """What the holes hold, or None when the text is not of this line."""
@@ -115,7 +121,7 @@ def compile_line(source: str) -> Line:
     return Line(
         source=source,
         parts=parts,
-        regex=re.compile("".join(pattern), re.DOTALL),
+        pattern="".join(pattern),
         fills=tuple(fills),
         literal=sum(len(part.text) for part in parts if not part.is_hole),
         words=words_of(parts),
