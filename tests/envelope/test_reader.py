@@ -116,6 +116,32 @@ def test_a_mark_with_nothing_before_it_is_skipped() -> None:
     assert lines.skipped == 1
 
 
+SAID = "last message repeated 2 times"
+REPEATED = f"Nov 21 09:15:31 web-1 {SAID}".encode()
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("anew", [False, True])
+def test_the_repetition_of_what_does_not_matter_does_not_matter(times: int, anew: bool) -> None:
+    wanted, other = (b"Nov 21 09:15:30 web-1 %s[1]: x" % tag for tag in (b"sshd", b"ntpd"))
+    lines = reader()
+
+    def said(block: list[bytes]) -> list[str]:
+        return [record.text for record in lines.read_block(block)]
+
+    assert said([wanted, *[other] * times]) == ["x"]
+    if anew:
+        saved = lines.save()
+        lines = reader()
+        lines.restore(saved)
+    assert said([REPEATED, REPEATED]) == []
+    assert said([*[other] * times, *[wanted] * times, REPEATED, REPEATED]) == [
+        *["x"] * times,
+        SAID,
+        SAID,
+    ]
+
+
 def test_counters() -> None:
     lines = reader()
     wanted = b"Nov 21 09:15:30 web-1 sshd[1]: x"

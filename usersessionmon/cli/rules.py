@@ -185,7 +185,7 @@ def _explain(rules: RuleSet, lines: list[str], *, as_json: bool) -> int:
     zone, now = facts.local_zone(), SystemClock().now_us()
     for raw in _lines(lines):
         line = loose(raw, wanted=rules.wanted, zone=zone, reference_us=now)
-        record = line.record if line.tagged else guess(rules, line.record)
+        record = line.record if line.tagged or line.timed else guess(rules, line.record)
         text = raw.decode("utf-8", "backslashreplace")
         found = None if record is None else explain(rules, record)
         if as_json:

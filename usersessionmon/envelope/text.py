@@ -72,6 +72,7 @@ class LineReader:
         self._heads: dict[str, tuple[str | None, str] | None] = {}
         self._before: tuple[Moment, bool, str | None] | None = None
         self._before_item: Item | None = None
+        self._noise: bool | None = False
         self._clock = self._minute = ""
         self._moment = Moment(0, "")
         self._minute_us = self._fraction = 0
@@ -142,7 +143,7 @@ class LineReader:
                 add(_new(Record, parts))
                 continue
             if before is not None:
-                self._before_item = before
+                self._passed(before)
                 before = None
             line = self._written((clock, head, pid, said)) if head else other
             record = self._read_anew(line.encode())
@@ -151,7 +152,7 @@ class LineReader:
             if self._like is not like:
                 break
         if before is not None:
-            self._before_item = before
+            self._passed(before)
         self._read_rest(items, like, records)
 
     def _read_rest(
@@ -174,7 +175,7 @@ class LineReader:
             if record is not None:
                 records.append(record)
             return
-        self._before_item = item
+        self._passed(item)
         self.lines += 1
         if entry is None:
             self.skipped += 1
@@ -184,6 +185,17 @@ class LineReader:
         said = decode(clean_text(said.encode()))
         time, inferred = self._moment, self._inferred
         records.append(Record(time, host, program, number, said, time_inferred=inferred))
+
+    def _passed(self, item: Item) -> None:
+        """The last line, which was taken the short way."""
+        self._before_item = item
+        self._noise = None
+
+    def _behind_noise(self) -> bool:
+        """Whether the last line was one that does not matter; so is its repetition, then."""
+        if self._noise is None and self._before_item is not None:
+            return self._heads.get(self._before_item[1]) is None
+        return self._noise is True
 
     def _written(self, item: Item) -> str:
         """The line that was taken apart."""
@@ -217,6 +229,8 @@ class LineReader:
         if bare is not line and bare.startswith(self._day):
             return self.read(bare)
         self.lines += 1
+        behind_noise = self._behind_noise()
+        self._noise = True
         cut = trim(line)
         if cut[:1] in (b"", b" ", b"\t"):  # journalctl indents the further lines of a message
             self.skipped += 1
@@ -235,9 +249,10 @@ class LineReader:
             return None
         matters = self._wanted(program)
         self._remember_head(line, header.head, program if matters else None)
-        if not matters:
+        if not matters or (program == "" and behind_noise):
             self.skipped += 1
             return None
+        self._noise = False
         return Record(
             time=header.time,
             host=name(header.head.host),
@@ -263,6 +278,7 @@ class LineReader:
 
     def save(self) -> Saved:
         """All that the next line's meaning depends on."""
+        noise = self._behind_noise()
         self._settle()
         time, inferred, host = self._before or (Moment(0, ""), False, None)
         return {
@@ -271,6 +287,7 @@ class LineReader:
             "before_text": time.text,
             "before_inferred": int(inferred),
             "before_host": host,
+            "behind_noise": int(noise),
         }
 
     def restore(self, saved: Saved) -> None:
@@ -281,11 +298,13 @@ class LineReader:
             inferred = bool(saved.get("before_inferred"))
             self._before = Moment(us, text), inferred, host if isinstance(host, str) else None
         self._before_item = None
+        self._noise = bool(saved.get("behind_noise"))
         self._use(_NOTHING, False)
 
     def _settle(self) -> None:
         """Look at the line before, which was passed over quickly."""
         if self._before_item is not None:
+            self._noise = self._behind_noise()
             header = self._headers.read(self._written(self._before_item).encode())
             self._before_item = None
             if header is not None:
