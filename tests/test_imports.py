@@ -19,7 +19,8 @@ LOW: dict[str, set[str]] = {
     "sd_notify": set(),
     "clock": {"errors"},
     "strict": {"errors"},
-    "config": {"errors", "model", "strict"},
+    "detect": {"model", "strict"},  # pure; strict for what its settings refuse
+    "config": {"detect", "errors", "model", "strict"},
     "envelope": {"model"},
     "sessions": {"model"},  # that it is pure is a promise
     "rules": {"errors", "model", "strict"},

@@ -238,6 +238,66 @@ class Change(NamedTuple):
     doubt: Doubt | None = None
 
 
+class Oddity(Term):
+    """What can be unusual about a login or a logout."""
+
+    SUCCESS_AFTER_FAILURES = "success_after_failures"
+    FIRST_LOGIN = "first_login"  # of this user on this host
+    FIRST_NETWORK = "first_network"  # of this user from this network
+    FIRST_ADDRESS = "first_address"
+    ROOT_PASSWORD = "root_password"  # noqa: S105 - no password
+    OUTSIDE_HOURS = "outside_hours"  # those of the configuration
+    UNUSUAL_HOUR = "unusual_hour"  # against the user's own
+    TWO_PLACES = "two_places"
+    LONG_SESSION = "long_session"  # longer than the configuration allows
+    LONGER_THAN_USUAL = "longer_than_usual"
+    ABNORMAL_AGAIN = "abnormal_again"
+
+
+class Finding(NamedTuple):
+    """One unusual thing about a login or a logout, with what it is concluded from."""
+
+    oddity: Oddity
+    place: str = ""
+    """Networks, an address, or hours of the day."""
+    times: int = 0
+    total: int = 0
+    """How many logins or sessions are known, of which ``times`` may be a part."""
+    seconds: float = 0.0
+    since_us: int = 0
+    """From when on all is known."""
+
+
+class Scope(Term):
+    """What many failures have in common."""
+
+    ADDRESS = "address"
+    ACCOUNT = "account"
+    HOST = "host"
+    SWEEP = "sweep"  # an address that tries names that do not exist
+
+
+class Bout(NamedTuple):
+    """Many failures that belong together: at their beginning, or summed up at their end."""
+
+    scope: Scope
+    over: bool
+    host: str | None
+    subject: str
+    """The address (of IPv6 the network) or the account; empty for a host."""
+    began_us: int
+    last_us: int
+    at_us: int
+    """When this was clear."""
+    times: int
+    names: tuple[str, ...]
+    """Accounts, or addresses where an account is the subject, in the order of their first."""
+    more: bool
+    """There were others, beyond those that are remembered."""
+    minutes: int
+    """Within how many it was found; when over, how many were quiet."""
+
+
 @dataclass(frozen=True, slots=True)
 class SessionView:
     """One row of ``who``, ``history`` and ``scan --sessions``."""
@@ -281,7 +341,7 @@ class Notice:
     """
 
     kind: str
-    """``login``, ``logout``, ``login_failed``, ``elevation``, ``test``, ``forged``"""
+    """``login``, ``logout``, ``login_failed``, ``elevation``, ``test``, ``forged``, ``failures``"""
     severity: Severity
     title: str
     pairs: tuple[tuple[str, str], ...]

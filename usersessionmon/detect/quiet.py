@@ -1,0 +1,80 @@
+"""What is not told because somebody configured it so."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from usersessionmon.model import Change, ChangeKind
+
+from . import windows
+from .settings import MaintenanceSettings, QuietSettings
+from .shelf import Shelf
+
+SESSIONS = 20_000
+
+
+@dataclass(slots=True)
+class Row:
+    """A session whose login was not told."""
+
+
+class Quiet:
+    """By user, network, method and host; any that fits is enough.
+
+    A logout does not name the method, and sometimes no address: it is as quiet as its login was.
+    """
+
+    def __init__(self, settings: QuietSettings) -> None:
+        self._users = frozenset(settings.users)
+        self._methods = frozenset(settings.methods)
+        self._hosts = frozenset(settings.hosts)
+        self._networks = tuple(
+            ipaddress.ip_network(text, strict=False) for text in settings.networks
+        )
+        self._any = settings != QuietSettings()
+        self._sessions = Shelf("quiet", Row, SESSIONS)
+        self.shelves = (self._sessions,)
+
+    def holds(self, change: Change) -> bool:
+        """Whether this change is not to be told."""
+        if not self._any:
+            return False
+        quiet = self._fits(change)
+        session = change.session
+        if session is None:
+            return quiet
+        if change.kind is ChangeKind.LOGOUT:
+            was = self._sessions.get(session) is not None
+            self._sessions.drop(session)
+            return quiet or was
+        if quiet and change.kind is ChangeKind.LOGIN:
+            self._sessions.put(session, Row())
+        return quiet
+
+    def _fits(self, change: Change) -> bool:
+        return (
+            change.user in self._users
+            or change.method in self._methods
+            or change.host in self._hosts
+            or (bool(self._networks) and change.ip is not None and self._near(change.ip))
+        )
+
+    def _near(self, ip: str) -> bool:
+        try:
+            address = ipaddress.ip_address(ip.partition("%")[0])
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks)
+
+
+class Maintenance:
+    """Times in which only what is abnormal is told."""
+
+    def __init__(self, settings: MaintenanceSettings, zone: tzinfo) -> None:
+        self._windows = tuple(windows.parse(text) for text in settings.windows)
+        self._zone = zone
+
+    def holds(self, us: int) -> bool:
+        return bool(self._windows) and windows.within(self._windows, us, self._zone)
