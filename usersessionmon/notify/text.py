@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import tzinfo
 
-from usersessionmon.model import Change, ChangeKind, Doubt, Notice, Reason, Severity
+from usersessionmon.model import Change, ChangeKind, Doubt, Finding, Notice, Reason, Severity
 
 from .base import Queued
 from .sanitize import harmless
+from .unusual import GRAVE, sentence
 from .words import Speaker
 
 LATE_SECONDS = 60
@@ -56,11 +57,13 @@ def notice_of(
     local_hosts: Collection[str],
     zone: tzinfo,
     language: str = "zh",
+    findings: Sequence[Finding] = (),
 ) -> Notice:
     """A change in words.
 
     ``local_hosts``: the names of this machine; for an event of another host ``server_ip`` is left
-    out.  ``language``: ``zh`` or ``en`` (``config.Language`` is such a text).
+    out.  ``language``: ``zh`` or ``en`` (``config.Language`` is such a text).  ``findings``: what
+    is unusual about it.
     """
     say = Speaker(language, zone)
     local = change.host is None or change.host in local_hosts
@@ -71,14 +74,18 @@ def notice_of(
         ("IP地址", change.ip),
         (_TIMES[change.kind], say.time(change.time)),
         *_DETAILS[change.kind](say, change),
+        *(("注意", sentence(say, finding)) for finding in findings),
     ]
     abnormal = change.kind is ChangeKind.LOGOUT and change.abnormal
+    grave = abnormal or any(finding.oddity in GRAVE for finding in findings)
+    words = [_digest_line(say, change, server_name if local else change.host)]
+    words += [sentence(say, finding, one_word=True) for finding in findings]
     return Notice(
         kind=change.kind.value,
-        severity=Severity.ABNORMAL if abnormal else Severity.ROUTINE,
+        severity=Severity.ABNORMAL if grave else Severity.ROUTINE,
         title=say(_TITLES[change.kind]),
         pairs=tuple((say(name), value) for name, value in pairs if value),
-        digest=_digest_line(say, change, server_name if local else change.host),
+        digest=" ".join(words),
         at_us=change.time.us,
     )
 

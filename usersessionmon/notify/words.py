@@ -13,6 +13,10 @@ _ENGLISH = {
     "用户登出通知": "User logout notice · 通知",
     "登录失败通知": "Failed login notice · 通知",
     "提权通知": "Elevation notice · 通知",
+    "大量登录失败告警通知": "Many failed logins · 通知",
+    "大量登录失败结束通知": "Failed logins have ceased · 通知",
+    "账户试探通知": "Account sweep · 通知",
+    "账户试探结束通知": "Account sweep has ceased · 通知",
     "测试通知": "Test notice · 通知",
     "可疑日志通知": "Suspicious log lines · 通知",
     "会话通知汇总：{} 条": "Session digest · 通知: {} events",
@@ -56,6 +60,53 @@ _ENGLISH = {
     "密钥指纹": "Key fingerprint",
     "服务": "Service",
     "终端": "Terminal",
+    "注意": "Unusual",
+    "此前来自同一地址的失败 {times} 次，最近一次在 {span}之前": (
+        "follows {times} failures from the same address, the last {span} before"
+    ),
+    "此用户首次登录此服务器（自 {since} 起已知 {total} 次登录）": (
+        "this user's first login on this server ({total} logins known since {since})"
+    ),
+    "此用户首次从 {place} 登录（自 {since} 起已知 {total} 次登录）": (
+        "this user's first login from {place} ({total} logins known since {since})"
+    ),
+    "高权限账户以密码登录（{place}）": "a powerful account, and a typed password ({place})",
+    "不在允许的登录时间内（{place}）": "outside the hours that are allowed ({place})",
+    "不是此用户惯常的登录时间：已知的 {total} 次登录中，{place} 之间只有 {times} 次": (
+        "not this user's usual hour: of {total} known logins {times} between {place}"
+    ),
+    "此用户同时还从另外 {times} 个网络在线：{place}": (
+        "this user is also on from other networks ({times}): {place}"
+    ),
+    "会话超过 {span}": "the session was longer than {span}",
+    "会话远长于以往：最近 {total} 次最长为 {span}": (
+        "far longer than usual: the longest of the last {total} took {span}"
+    ),
+    "此用户的会话在 {span}内第 {times} 次异常结束": (
+        "abnormal ends of this user's sessions within {span}: {times}"
+    ),
+    "{} 分钟内来自同一地址的失败过多；平息后汇总": (
+        "too many failures from one address within {} minutes; the sum follows when they cease"
+    ),
+    "{} 分钟内同一账户的失败过多；平息后汇总": (
+        "too many failures on one account within {} minutes; the sum follows when they cease"
+    ),
+    "{} 分钟内此服务器上的失败过多；平息后汇总": (
+        "too many failures on this server within {} minutes; the sum follows when they cease"
+    ),
+    "{} 分钟内同一地址试探了多个不存在的账户；平息后汇总": (
+        "one address tried several accounts that do not exist within {} minutes; the sum follows"
+    ),
+    "已有 {} 分钟没有新的失败": "no further failures for {} minutes",
+    "开始时间": "Began",
+    "涉及账户": "Accounts",
+    "来源地址": "Addresses",
+    "{} 个": "{}",
+    "{} 个以上": "more than {}",
+    "大量登录失败告警": "many-failures",
+    "大量登录失败结束": "failures-ceased",
+    "账户试探": "account-sweep",
+    "账户试探结束": "account-sweep-ceased",
     "会话时长": "Session length",
     "结束方式": "Ended by",
     "异常": "Abnormal",
