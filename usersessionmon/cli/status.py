@@ -1,29 +1,25 @@
-"""Is the monitor alive, where does it stand in the log, what waits for delivery, what failed."""
+"""Is the monitor alive, where does it stand in the log, how much of it does it understand, what
+waits for delivery, what failed."""
 
 from __future__ import annotations
 
 import argparse
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
+from sqlite3 import Connection
 from typing import Any
 
 from usersessionmon.clock import SystemClock
 from usersessionmon.notify.base import Answer
-from usersessionmon.store import outbox, state
+from usersessionmon.silence import LAST, SINCE
+from usersessionmon.store import counts, outbox, state
 from usersessionmon.store.place import holder
 from usersessionmon.wiring import zone_of
 
+from . import standing
 from .common import folder_of, settings_of, state_of
-from .output import cell, micros_text, say, say_json, span_text
+from .output import micros_text, say_json
 
-EXAMPLE = "user-session-monitor status"
-
-
-_COUNTS = {
-    "forged": "lines written in a daemon's name by somebody else",
-    "doubted": "logins whose process was not there, was no sshd or was in before",
-    "faults": "lines on which the program failed: please report them",
-    "losses": "times the logger said that it dropped lines",
-}
+EXAMPLE = f"user-session-monitor status\n\n{standing.HELP}"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,21 +27,42 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """0 when the monitor runs and its channels are not refused, else 1."""
+    """0 when nothing is wrong by ``standing.HELP``, else 1."""
     settings = settings_of(options)
     folder = folder_of(settings)
+    zone = zone_of(settings)
     pid = holder(folder)
     data: dict[str, Any] = {"running": pid is not None, "pid": pid, "state_dir": str(folder)}
     with state_of(settings) as connection:
-        facts = {} if connection is None else state.read_facts(connection)
-        coverage = {} if connection is None else state.read_coverage(connection)
-        channels = [] if connection is None else outbox.report(connection)
-        open_now = (
-            0
-            if connection is None
-            else sum(1 for _ in state.sessions(connection, state.Query(only_open=True)))
-        )
-    data |= {
+        data |= _nothing() if connection is None else _standing(connection, zone)
+    data["trouble"] = standing.troubles(data)
+    if options.json:
+        for hour in data["hours"]:
+            del hour["hour_us"]
+        say_json(data)
+    else:
+        standing.show(data, zone)
+    return 1 if data["trouble"] else 0
+
+
+def _nothing() -> dict[str, Any]:
+    """Before the monitor ran for the first time."""
+    return {**_of_facts({}), **_of_programs({}), "open_sessions": 0, "hours": [], "channels": []}
+
+
+def _standing(connection: Connection, zone: tzinfo) -> dict[str, Any]:
+    open_now = sum(1 for _ in state.sessions(connection, state.Query(only_open=True)))
+    return {
+        **_of_facts(state.read_facts(connection)),
+        "open_sessions": open_now,
+        **_of_programs(state.read_coverage(connection)),
+        "hours": _hours(connection, zone),
+        "channels": [_channel(report) for report in outbox.report(connection)],
+    }
+
+
+def _of_facts(facts: dict[str, str]) -> dict[str, Any]:
+    return {
         "version": facts.get("version"),
         "source": facts.get("source"),
         "why": facts.get("why"),
@@ -53,25 +70,42 @@ def main(options: argparse.Namespace) -> int:
         "last_saved": _iso(facts.get("saved_us")),
         "last_line": facts.get("last_line"),
         "last_line_age": _age(facts.get("last_line_us")),
-        "open_sessions": open_now,
-        "understood": sum(good for good, _ in coverage.values()),
-        "not_understood": sum(bad for _, bad in coverage.values()),
-        "programs": {
-            program: {"understood": good, "not_understood": bad}
-            for program, (good, bad) in coverage.items()
-        },
+        "last_sshd_line": _iso(facts.get(LAST)),
+        "silent_since": _iso(facts.get(SINCE)),
         "forged": int(facts.get("forged", "0")),
         "doubted": int(facts.get("doubted", "0")),
         "faults": int(facts.get("faults", "0")),
         "losses": int(facts.get("losses", "0")),
-        "channels": [_channel(report) for report in channels],
     }
-    trouble = pid is None or any(channel["trouble"] for channel in data["channels"])
-    if options.json:
-        say_json(data)
-    else:
-        _show(data, zone_of(settings))
-    return 1 if trouble else 0
+
+
+def _of_programs(coverage: dict[str, tuple[int, int]]) -> dict[str, Any]:
+    return {
+        "understood": sum(good for good, _ in coverage.values()),
+        "not_understood": sum(bad for _, bad in coverage.values()),
+        "programs": {program: _pair(good, bad) for program, (good, bad) in coverage.items()},
+    }
+
+
+def _pair(good: int, bad: int) -> dict[str, int]:
+    return {"understood": good, "not_understood": bad}
+
+
+def _hours(connection: Connection, zone: tzinfo) -> list[dict[str, Any]]:
+    """Today's hours that had lines, the earliest first."""
+    now_us = SystemClock().now_us()
+    now = datetime.fromtimestamp(now_us / 1_000_000, zone)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    first = int(midnight.timestamp()) * 1_000_000
+    hours: dict[int, dict[str, Any]] = {}
+    for hour_us, program, good, bad in counts.read_hours(connection, first, now_us):
+        at = datetime.fromtimestamp(hour_us // 1_000_000, zone).isoformat()
+        empty = {"hour": at, "hour_us": hour_us, **_pair(0, 0), "programs": {}}
+        hour = hours.setdefault(hour_us, empty)
+        hour["understood"] += good
+        hour["not_understood"] += bad
+        hour["programs"][program] = _pair(good, bad)
+    return list(hours.values())
 
 
 def _channel(report: outbox.ChannelReport) -> dict[str, Any]:
@@ -79,7 +113,8 @@ def _channel(report: outbox.ChannelReport) -> dict[str, Any]:
     return {
         "channel": report.channel,
         "waiting": report.waiting,
-        "oldest": _iso(None if report.oldest_us is None else str(report.oldest_us)),
+        "oldest": _iso(_text(report.oldest_us)),
+        "oldest_age": _age(_text(report.oldest_us)),
         "set_aside": report.set_aside,
         "answer": answer,
         "said": report.state.said,
@@ -94,36 +129,8 @@ def _text(us: int | None) -> str | None:
 
 
 def _iso(us: str | None) -> str | None:
-    from datetime import UTC
-
-    return None if us is None else micros_text(int(us), UTC).replace(" ", "T") + "+00:00"
+    return micros_text(int(us), UTC).replace(" ", "T") + "+00:00" if us else None
 
 
 def _age(us: str | None) -> float | None:
     return None if us is None else max(0, SystemClock().now_us() - int(us)) / 1_000_000
-
-
-def _show(data: dict[str, Any], zone: tzinfo) -> None:
-    state_text = f"running (pid {data['pid']})" if data["running"] else "NOT RUNNING"
-    say(f"monitor    {state_text}, version {cell(data['version'])}")
-    say(f"following  {cell(data['source'])}: {cell(data['why'])}")
-    age = span_text(data["last_line_age"])
-    say(f"last line  {cell(data['last_line'])} ({age} ago); saved {cell(data['last_saved'])}")
-    total = data["understood"] + data["not_understood"]
-    say(f"understood {data['understood']} of {total} lines of the programs that matter")
-    for program, counts in data["programs"].items():
-        if counts["not_understood"]:
-            say(f"           {cell(program)}: {counts['not_understood']} lines not understood")
-    say(f"on now     {data['open_sessions']} (user-session-monitor who)")
-    for name, text in _COUNTS.items():
-        if data[name]:
-            say(f"{name:<10} {data[name]} {text}")
-    for channel in data["channels"]:
-        words = [f"{channel['waiting']} waiting", f"{channel['set_aside']} set aside"]
-        if channel["delivered"]:
-            words.append(f"last delivered {channel['delivered']}")
-        if channel["trouble"] and channel["said"]:
-            words.append(f"TROUBLE: {cell(channel['said'])}")
-        if channel["retry"] and channel["trouble"]:
-            words.append(f"tried again {channel['retry']}")
-        say(f"{channel['channel']:<10} {', '.join(words)}")
