@@ -31,6 +31,7 @@ LOW: dict[str, set[str]] = {
     "byheart": {"model", "rules", "sessions"},
     "pipeline": {"byheart", "model", "rules", "sessions"},
     "alarm": {"model", "rules"},
+    "saving": {"clock", "sd_notify", "store"},
     "silence": {"clock", "host", "model"},
     "stock": {"clock", "host", "model", "rules", "sessions"},
 }

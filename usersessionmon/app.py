@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,16 +16,19 @@ from usersessionmon import __version__
 from usersessionmon.alarm import Alarm
 from usersessionmon.clock import Clock, Waker
 from usersessionmon.errors import TroubleError
-from usersessionmon.model import Batch, Change, ChangeKind, Moment, Notice
+from usersessionmon.model import Batch, Change, Moment, Notice
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.notify.sanitize import harmless
 from usersessionmon.pipeline import Pipeline
+from usersessionmon.saving import Saver, UnsavedError
 from usersessionmon.sd_notify import Notifier
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.silence import Silence
 from usersessionmon.sources.base import Source
-from usersessionmon.store import counts, db, outbox, state
-from usersessionmon.store.place import trouble
+from usersessionmon.store.damage import REBUILD, UNTOLD
+from usersessionmon.store.faults import DamagedError, may_pass, trouble
+from usersessionmon.store.retention import Limits
+from usersessionmon.telling import Telling
 
 LOG = logging.getLogger("usersessionmon")
 
@@ -34,6 +38,10 @@ IDLE_SAVE_US = 5_000_000
 STOP_SECONDS = 4.0
 """What delivery may take to end; the whole end stays under 5 s."""
 DRAIN_SECONDS = 3.0
+TIDY_SECONDS, TIDY_MORE_SECONDS = 600.0, 1.0
+"""How often old sessions are looked for, and when the last look did not remove them all."""
+REBUILT_SECONDS = 60.0
+"""So long after a rebuilt state is up to the log's end, late lines of before are told by nobody."""
 CHECK_SECONDS = 5.0
 """How often it is checked that the state is still where it was opened."""
 
@@ -45,14 +53,8 @@ class Delivery:
     channel: str
     worker: DeliveryWorker
     waker: Waker
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """How changes become notices."""
-
-    word: Callable[[Change], Notice]
-    kinds: frozenset[ChangeKind]
+    damage: Sequence[DamagedError] = ()
+    """What the worker found damaged of the state."""
 
 
 @dataclass(slots=True)
@@ -65,7 +67,7 @@ class Monitor:
     connection: sqlite3.Connection
     file: Path
     pipeline: Pipeline
-    wording: Wording
+    telling: Telling
     deliveries: Sequence[Delivery]
     clock: Clock
     waker: Waker
@@ -80,6 +82,12 @@ class Monitor:
     """Tells of lines in another's name; None: nobody wants to know."""
     silence: Silence | None = None
     """Tells of a log that is silent while people come and go; None: nobody wants to know."""
+    limits: Limits | None = None
+    """What is kept of ended sessions; None: all."""
+    told_us: int | None = None
+    """What happened until then was told before the state had to be rebuilt."""
+    opening: Sequence[Notice] = ()
+    """Told at the beginning."""
     once: bool = False
     told: Sequence[str] = ()
     """Notes of the source that were said before it was opened."""
@@ -94,10 +102,14 @@ class Monitor:
     _watchdog: float | None = field(init=False)
     _watchdog_at: float = 0.0
     _check_at: float = 0.0
+    _tidy_at: float = 0.0
+    _rebuilt_at: float | None = None
+    _saver: Saver = field(init=False)
     _identity: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         self._watchdog = self.notifier.watchdog_seconds()
+        self._saver = Saver(self.connection, self.file, self.clock, self.waker, self.notifier)
 
     def run(self) -> None:
         """Follow the log until ``stop``; with ``once`` until its end.
@@ -106,12 +118,14 @@ class Monitor:
         """
         for delivery in self.deliveries:
             delivery.worker.start()
-        self._save_start()
         try:
+            self._save_start()
             self._loop()
             if self.once:
                 for delivery in self.deliveries:
                     delivery.worker.drain(DRAIN_SECONDS)
+        except UnsavedError:
+            LOG.warning("%s: what was read last is not saved: it is read again", self.file)
         except sqlite3.Error as error:
             raise trouble(self.file, error) from error
         finally:
@@ -148,6 +162,7 @@ class Monitor:
                 continue
             if self.once:
                 break
+            self._tidy()
             self.waker.wait(self._wait_seconds(), self.source.descriptors())
         self._save_position()
 
@@ -171,6 +186,8 @@ class Monitor:
             changes += self.call(self.pipeline.engine)
             changes += self.pipeline.engine.tick(self.clock.monotonic())
         now = self.clock.now_us()
+        if self.told_us is not None:
+            self._rebuild(batch)
         alarms = self._alarms(batch, now)
         if changes or alarms or batch.records or self.pipeline.engine.has_news():
             self._save(changes, now, alarms)
@@ -179,8 +196,10 @@ class Monitor:
         return batch.at_end
 
     def _alarms(self, batch: Batch, now_us: int) -> list[Notice]:
-        """What is told of the log itself."""
+        """What is told of the log itself, and of failures that have ceased."""
         alarms = []
+        if batch.at_end:
+            alarms += self.telling.tick(self.clock.monotonic(), self.told_us)
         if self.alarm is not None:
             alarms += self.alarm.raised(self.pipeline.forgeries, now_us)
         if self.silence is not None:
@@ -193,12 +212,14 @@ class Monitor:
         due = self.pipeline.engine.patience(self.clock.monotonic())
         if due is not None:
             wait = min(wait, due)
+        due = self.telling.watch.patience(self.clock.monotonic())
+        wait = wait if due is None else min(wait, due)
         if self.alarm is not None:
             due = self.alarm.patience(self.pipeline.forgeries, self.clock.now_us())
             wait = wait if due is None else min(wait, due)
         if self._watchdog is not None:
             wait = min(wait, self._watchdog)
-        return wait
+        return min(wait, max(0.0, self._tidy_at - self.clock.monotonic()))
 
     # --- saving -----------------------------------------------------------------------------------
 
@@ -220,22 +241,68 @@ class Monitor:
                 f"{self.file}: was removed or replaced while the monitor was running; start it "
                 "again (what was not told yet is read from the log again where it still is)"
             )
+        for delivery in self.deliveries:
+            for damage in delivery.damage:
+                raise damage
+
+    def _tidy(self) -> None:
+        """Remove some of the oldest sessions, when nothing else is to be done."""
+        now = self.clock.monotonic()
+        if self.limits is None or now < self._tidy_at:
+            return
+        try:
+            more = retention.step(self.connection, self.limits, self.clock.now_us())
+        except sqlite3.Error as error:
+            if not may_pass(error):
+                raise
+            more = False
+        self._tidy_at = now + (TIDY_MORE_SECONDS if more else TIDY_SECONDS)
+
+    def _rebuild(self, batch: Batch) -> None:
+        """The log is read again because the state was damaged: what it tells of is known."""
+        assert self.told_us is not None
+        if batch.records and batch.records[-1].time.us <= self.told_us:
+            self.pipeline.forgeries.take()
+        now = self.clock.monotonic()
+        if batch.at_end and self._rebuilt_at is None:
+            self._rebuilt_at = now
+            LOG.warning("%s: rebuilt from the log, as far as it reaches", self.file)
+        if self._rebuilt_at is not None and now >= self._rebuilt_at + REBUILT_SECONDS:
+            self.told_us = None
+            self.facts[REBUILD] = ""
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """Change the state in one transaction; waits while it cannot be written.
+
+        With ``once`` nobody waits: whoever started it is told.
+        """
+        if self.once:
+            with db.transaction(self.connection):
+                write()
+        else:
+            self._saver.save(write, lambda: self._stopping, self._check_and_live)
+
+    def _check_and_live(self) -> None:
+        self._check_state()
+        self._alive()
 
     def _save(self, changes: Sequence[Change], now_us: int, alarms: Sequence[Notice] = ()) -> None:
         """Everything that follows from what was read, and how far, in one transaction."""
-        notices = [
-            self.wording.word(change) for change in changes if change.kind in self.wording.kinds
-        ]
-        notices += alarms
+        notices = [*self.telling.of(changes, self.told_us), *alarms]
+        remembered = self.telling.watch.drain()
         delta = self.pipeline.engine.drain()
         channels = [delivery.channel for delivery in self.deliveries]
-        with db.transaction(self.connection):
+        counted = self.pipeline.take_counts()
+
+        def write() -> None:
             state.write_engine(self.connection, delta.connections, delta.hosts, delta.sessions)
             outbox.enqueue(self.connection, notices, channels, now_us)
             if self._position is not None:
                 state.write_position(self.connection, self.source_name, self._position, now_us)
-            self._save_counts(now_us)
+            self._save_counts(now_us, *counted)
             counts.add_failures(self.connection, changes, now_us)
+
+        self._write(write)
         self._saved_us = now_us
         if notices:
             for delivery in self.deliveries:
@@ -243,8 +310,7 @@ class Monitor:
         for change in changes:
             LOG.debug("%s", Told(change))
 
-    def _save_counts(self, now_us: int) -> None:
-        understood, missed = self.pipeline.take_counts()
+    def _save_counts(self, now_us: int, understood: Counter[str], missed: Counter[str]) -> None:
         state.add_coverage(self.connection, understood, missed)
         counts.add_hours(self.connection, understood, missed, now_us)
         self.facts["saved_us"] = str(now_us)
@@ -253,6 +319,7 @@ class Monitor:
         self.facts["doubted"] = str(self._doubted)
         self.facts["faults"] = str(self.pipeline.faults)
         self.facts["losses"] = str(self.pipeline.losses)
+        self.facts.update(self.telling.facts())
         if self.alarm is not None:
             self.facts.update(self.alarm.save(self.pipeline.forgeries))
         if self.silence is not None:
@@ -272,11 +339,14 @@ class Monitor:
                 "started_us": str(now),
             }
         )
-        try:
-            with db.transaction(self.connection):
-                state.write_facts(self.connection, self.facts)
-        except sqlite3.Error as error:
-            raise trouble(self.file, error) from error
+        self.facts[UNTOLD] = ""
+
+        def write() -> None:
+            state.write_facts(self.connection, self.facts)
+            channels = [delivery.channel for delivery in self.deliveries]
+            outbox.enqueue(self.connection, self.opening, channels, now)
+
+        self._write(write)
 
     def _save_position(self) -> None:
         if self._position is not None:

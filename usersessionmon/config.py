@@ -91,9 +91,19 @@ class FeishuSettings:
 @dataclass(frozen=True, slots=True)
 class StateSettings:
     dir: str = "/var/lib/user-session-monitor"
+    keep_days: int = 400
+    """How long ended sessions are kept; 0: for ever."""
+    max_sessions: int = 500_000
+    """How many ended sessions are kept at most; 0: as many as there are."""
 
     def __post_init__(self) -> None:
-        refuse(_no_path("dir", self.dir))
+        refuse(self._mistakes())
+
+    def _mistakes(self) -> Iterator[BadValueError]:
+        yield from _no_path("dir", self.dir)
+        for key, most in (("keep_days", 100_000), ("max_sessions", 1_000_000_000)):
+            if not 0 <= getattr(self, key) <= most:
+                yield BadValueError(key, f"must be a number from 0 (no limit) to {most}")
 
 
 @dataclass(frozen=True, slots=True)

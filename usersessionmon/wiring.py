@@ -8,18 +8,18 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TextIO
 from zoneinfo import ZoneInfo
 
 from usersessionmon.alarm import Alarm
-from usersessionmon.app import Delivery, Monitor, Wording
+from usersessionmon.app import Delivery, Monitor
 from usersessionmon.clock import Clock, SystemClock, Waker
 from usersessionmon.config import Settings, Style, read_webhook
 from usersessionmon.errors import TroubleError
 from usersessionmon.host import facts
-from usersessionmon.model import Change, Forged, Notice, Record
+from usersessionmon.model import Bout, Change, Finding, Forged, Notice, Record
 from usersessionmon.notify.courier import BatchChannel
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.notify.feishu import FeishuChannel
@@ -29,6 +29,7 @@ from usersessionmon.notify.pace import Budget
 from usersessionmon.notify.silent import silent_notice
 from usersessionmon.notify.terminal import TerminalChannel
 from usersessionmon.notify.text import notice_of
+from usersessionmon.notify.trouble import damaged_notice
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.matcher import RuleSet, load_rules
 from usersessionmon.rules.pack import Keeps, identifiers
@@ -39,10 +40,13 @@ from usersessionmon.sources.auto import Choice, choose
 from usersessionmon.sources.base import Source
 from usersessionmon.sources.journal import JournalSource
 from usersessionmon.sources.tail import TailSource
-from usersessionmon.stock import RollCall, doubted, take_stock
-from usersessionmon.store import db, state
+from usersessionmon.stock import RollCall, doubted, moment_of, take_stock
+from usersessionmon.store.damage import UNTOLD, Damage, set_aside
+from usersessionmon.store.faults import DamagedError, trouble
 from usersessionmon.store.outbox import SqliteOutbox
 from usersessionmon.store.place import locked, make_dir, open_state, state_dir
+from usersessionmon.store.retention import Limits
+from usersessionmon.telling import Telling
 
 LOG = logging.getLogger("usersessionmon")
 
@@ -105,9 +109,11 @@ def open_source(
     clock: Clock,
     position: str | None,
     from_start: bool,
+    rotated: bool,
     waker: Waker,
 ) -> Source:
-    """The chosen log, opened where it was left.  Raises TroubleError."""
+    """The chosen log, opened where it was left; ``rotated``: begin with its rotated copies, where
+    it was not left yet.  Raises TroubleError."""
     zone = facts.local_zone()  # of the machine that wrote the log, whatever people read
     if choice.kind == "journal":
         return JournalSource(
@@ -126,6 +132,7 @@ def open_source(
         clock=clock,
         position=position,
         from_start=from_start,
+        rotated=rotated,
         wake=waker.wake,
     )
 
@@ -162,10 +169,11 @@ def feishu_channel(settings: Settings, zone: tzinfo) -> FeishuChannel | None:
     )
 
 
-def wording_of(settings: Settings, here: Here) -> Wording:
-    """How this host words its notices."""
+def telling_of(settings: Settings, here: Here) -> Telling:
+    """What this host tells, and how it words it."""
+    kinds = frozenset(settings.notices.events)
 
-    def word(change: Change) -> Notice:
+    def word(change: Change, findings: Sequence[Finding]) -> Notice:
         return notice_of(
             change,
             server_name=here.name,
@@ -173,9 +181,20 @@ def wording_of(settings: Settings, here: Here) -> Wording:
             local_hosts=here.names | {here.name},
             zone=here.zone,
             language=settings.language.value,
+            findings=findings,
         )
 
-    return Wording(word, frozenset(settings.notices.events))
+    def tell(bout: Bout) -> Notice:
+        return bout_notice(
+            bout,
+            server_name=here.name,
+            server_ip=here.address,
+            local_hosts=here.names | {here.name},
+            zone=here.zone,
+            language=settings.language.value,
+        )
+
+    return Telling(word, tell, kinds, watch)
 
 
 def alarm_of(settings: Settings, here: Here) -> Alarm | None:
@@ -229,19 +248,21 @@ def deliveries_of(
         channel = TerminalChannel(stream, zone=here.zone, language=settings.language.value)
         budget = Budget.unlimited()
     waker = Waker()
-    worker = DeliveryWorker(channel, lambda: SqliteOutbox(file), clock, waker, budget)
-    return (Delivery(channel.name, worker, waker),)
+    damage: list[DamagedError] = []
+    worker = DeliveryWorker(
+        channel, lambda: SqliteOutbox(file, damage.append), clock, waker, budget
+    )
+    return (Delivery(channel.name, worker, waker, damage),)
 
 
 def load_engine(connection: sqlite3.Connection, file: Path) -> Engine:
-    """The engine as it was saved.  Raises TroubleError when that cannot be understood."""
+    """The engine as it was saved.  Raises DamagedError when that cannot be understood."""
     connections, hosts = state.read_engine(connection)
     try:
         return Engine.load(connections, hosts)
     except (ValueError, TypeError, KeyError) as error:
-        raise TroubleError(
-            f"{file}: the saved sessions cannot be understood ({type(error).__name__}): move the "
-            "file away and start again with run --from-start to rebuild it from the log"
+        raise DamagedError(
+            file, f"the saved sessions cannot be understood: {type(error).__name__}"
         ) from error
 
 
@@ -251,7 +272,8 @@ def monitor(
 ) -> Iterator[Monitor]:
     """Everything that ``run`` needs, opened; closed again at the end.
 
-    Raises UserError and TroubleError.
+    Raises UserError and TroubleError; DamagedError when the state was damaged, which is set aside
+    then: called again, this goes on with a new one.
     """
     clock = SystemClock()
     here = look_around(settings)
@@ -260,7 +282,7 @@ def monitor(
     folder = state_dir(settings.state.dir)
     make_dir(folder)
     file = folder / db.FILE_NAME
-    with locked(folder):
+    with locked(folder), setting_aside(folder, clock):
         connection = open_state(folder)
         waker = Waker()
         source: Source | None = None
@@ -269,35 +291,45 @@ def monitor(
             _say(choice)
             key = position_key(choice)
             position = state.read_position(connection, key)
+            kept = state.read_facts(connection)
+            damage = Damage.load(kept)
+            rebuilding = damage is not None and bool(damage.told_us)
             engine = load_engine(connection, file)
             source = open_source(
                 choice,
                 rules=rules,
                 clock=clock,
                 position=position,
-                from_start=from_start,
+                from_start=from_start or rebuilding,
+                rotated=rebuilding,
                 waker=waker,
             )
             pipeline = Pipeline(rules, engine, boot_marker(here))
+            telling = telling_of(settings, here)
+            if bad:
             alarm = alarm_of(settings, here)
             if alarm is not None:
-                alarm.load(state.read_facts(connection), pipeline.forgeries)
+                alarm.load(kept, pipeline.forgeries)
+            new = position is None and (rebuilding or not from_start)
             yield Monitor(
                 source=source,
                 source_name=key,
                 connection=connection,
                 file=file,
                 pipeline=pipeline,
-                wording=wording_of(settings, here),
+                telling=telling,
                 deliveries=deliveries_of(settings, here, file, clock, stream),
                 clock=clock,
                 waker=waker,
                 notifier=Notifier(),
-                stock=stock_of(here, clock, choice, new=position is None and not from_start),
+                stock=stock_of(here, clock, choice, new=new),
                 call=RollCall(here.names, here.boot, here.zone, clock).call,
                 look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
                 alarm=alarm,
                 silence=silence_of(settings, here, source, clock, state.read_facts(connection)),
+                limits=Limits(settings.state.keep_days, settings.state.max_sessions),
+                told_us=damage.told_us if damage is not None and rebuilding else None,
+                opening=opening_of(settings, here, damage, kept),
                 once=once,
                 told=(f"{choice.path}: is not there; waiting for it",),
                 facts={"why": choice.why, SINCE: ""},
@@ -307,6 +339,56 @@ def monitor(
                 source.close()
             waker.close()
             connection.close()
+
+
+@contextmanager
+def setting_aside(folder: Path, clock: Clock) -> Iterator[None]:
+    """When the state proves to be damaged, put a new one in its place, say so, and raise on."""
+    file = folder / db.FILE_NAME
+    try:
+        yield
+    except DamagedError as error:
+        try:
+            damage = set_aside(folder, error.why, clock.now_us())
+        except sqlite3.Error as problem:
+            raise trouble(file, problem) from problem
+        except OSError as problem:
+            raise TroubleError(
+                f"{file}: is damaged and cannot be set aside: {problem.strerror}"
+            ) from problem
+        LOG.error(
+            "%s: the state is damaged (%s): set aside as %s; going on with a new one. %d ended "
+            "sessions and %d waiting notices could be read from it, and the log is read again as "
+            "far as it reaches; what happened until %s is not told again, and older sessions may "
+            "be missing",
+            file,
+            error.why,
+            damage.file.name,
+            damage.sessions,
+            damage.notices,
+            moment_of(damage.told_us, UTC).text,
+        )
+        raise
+
+
+def opening_of(
+    settings: Settings, here: Here, damage: Damage | None, facts: Mapping[str, str]
+) -> Sequence[Notice]:
+    """What is to be told at the beginning: that the state was damaged, once."""
+    if damage is None or not facts.get(UNTOLD):
+        return ()
+    notice = damaged_notice(
+        file=str(damage.file),
+        sessions=damage.sessions,
+        notices=damage.notices,
+        told_us=damage.told_us,
+        now_us=damage.at_us,
+        server_name=here.name,
+        server_ip=here.address,
+        zone=here.zone,
+        language=settings.language.value,
+    )
+    return (notice,)
 
 
 def stock_of(

@@ -189,21 +189,6 @@ def test_a_name_from_an_attacker_is_harmless_everywhere(tmp_path: Path) -> None:
     assert "\u202e" not in table
 
 
-def test_a_damaged_state_is_one_line_and_kept(tmp_path: Path) -> None:
-    log = tmp_path / "auth.log"
-    append(log, login(0, 10, "alice", 1))
-    config = write_config(tmp_path, log)
-    assert run("run", "--once", "--from-start", "--config", str(config)).returncode == 0
-    state = tmp_path / "state" / "state.db"
-    state.write_bytes(b"not a database at all, just text" * 300)
-    for suffix in ("-wal", "-shm"):
-        state.with_name(state.name + suffix).unlink(missing_ok=True)
-    line = _line(run("run", "--config", str(config)), 1)
-    assert f"{state}: the state is damaged" in line
-    assert "run --from-start" in line
-    assert state.read_bytes().startswith(b"not a database")
-
-
 def test_a_state_of_a_newer_program_is_refused(tmp_path: Path) -> None:
     import sqlite3
 

@@ -16,7 +16,8 @@ from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.rules import selftest
 from usersessionmon.rules.pack import own_rules
 from usersessionmon.store import db
-from usersessionmon.store.place import holder, is_full, reading
+from usersessionmon.store.faults import is_full
+from usersessionmon.store.place import check_whole, holder, reading
 from usersessionmon.wiring import choose_source, feishu_channel, look_around, rules_of, zone_of
 
 from .common import folder_of
@@ -126,9 +127,7 @@ def _state(settings: Settings) -> list[tuple[bool, str]]:
         return [(True, f"{folder}: will be made")]
     with reading(folder) as connection:
         if connection is not None:
-            verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
-            if verdict != "ok":
-                return [(False, f"{folder}: state.db is damaged: {verdict}")]
+            check_whole(connection, folder / db.FILE_NAME)
     return [(True, f"{folder}: can be written")]
 
 

@@ -14,7 +14,8 @@ from sqlite3 import Connection, Error
 from usersessionmon.config import MonitorSettings, Settings, find_config, load
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.store import db
-from usersessionmon.store.place import reading, state_dir, trouble
+from usersessionmon.store.faults import trouble
+from usersessionmon.store.place import reading, state_dir
 
 from .output import complain, printable
 

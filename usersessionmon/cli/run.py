@@ -11,8 +11,12 @@ import signal
 import sys
 from types import FrameType
 
+from usersessionmon.store.faults import DamagedError
+
 from .common import log_to_stderr, settings_of
 
+DAMAGES = 3
+"""A state that is found damaged so often in one life of the process is no accident any more."""
 EXAMPLE = "user-session-monitor run --config /etc/user-session-monitor/config.yaml"
 
 
@@ -38,9 +42,16 @@ def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     log_to_stderr(settings.log.level.value)
     os.umask(0o027)  # the state is for its owner and its group
-    with wiring.monitor(
-        settings, from_start=options.from_start, once=options.once, stream=sys.stdout
-    ) as monitor:
-        monitor.handle_signals()
-        monitor.run()
+    for left in reversed(range(DAMAGES)):
+        signal.signal(signal.SIGTERM, _end)
+        try:
+            with wiring.monitor(
+                settings, from_start=options.from_start, once=options.once, stream=sys.stdout
+            ) as monitor:
+                monitor.handle_signals()
+                monitor.run()
+            break
+        except DamagedError:  # set aside: again, with a new one
+            if not left:
+                raise
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
@@ -12,7 +13,8 @@ from usersessionmon.clock import SystemClock
 from usersessionmon.notify.base import Answer
 from usersessionmon.silence import LAST, SINCE
 from usersessionmon.store import counts, outbox, state
-from usersessionmon.store.place import holder
+from usersessionmon.store.damage import Damage
+from usersessionmon.store.place import holder, noted_trouble
 from usersessionmon.wiring import zone_of
 
 from . import standing
@@ -35,6 +37,7 @@ def main(options: argparse.Namespace) -> int:
     data: dict[str, Any] = {"running": pid is not None, "pid": pid, "state_dir": str(folder)}
     with state_of(settings) as connection:
         data |= _nothing() if connection is None else _standing(connection, zone)
+    data["not_saving"] = None if pid is None else _not_saving(folder)
     data["trouble"] = standing.troubles(data)
     if options.json:
         for hour in data["hours"]:
@@ -76,6 +79,7 @@ def _of_facts(facts: dict[str, str]) -> dict[str, Any]:
         "doubted": int(facts.get("doubted", "0")),
         "faults": int(facts.get("faults", "0")),
         "losses": int(facts.get("losses", "0")),
+        "damaged": _damaged(facts),
     }
 
 
@@ -106,6 +110,20 @@ def _hours(connection: Connection, zone: tzinfo) -> list[dict[str, Any]]:
         hour["not_understood"] += bad
         hour["programs"][program] = _pair(good, bad)
     return list(hours.values())
+
+
+def _not_saving(folder: Path) -> dict[str, Any] | None:
+    """Since when and why the running monitor cannot write its state."""
+    noted = noted_trouble(folder)
+    return None if noted is None else {"since": _iso(str(noted[0])), "why": noted[1]}
+
+
+def _damaged(facts: dict[str, str]) -> dict[str, Any] | None:
+    """The damaged state whose place this one took, as long as it is kept."""
+    damage = Damage.load(facts)
+    if damage is None or not damage.file.exists():
+        return None
+    return {"at": _iso(str(damage.at_us)), "file": str(damage.file), "why": damage.why}
 
 
 def _channel(report: outbox.ChannelReport) -> dict[str, Any]:

@@ -19,6 +19,23 @@ _ENGLISH = {
     "账户试探结束通知": "Account sweep has ceased · 通知",
     "测试通知": "Test notice · 通知",
     "可疑日志通知": "Suspicious log lines · 通知",
+    "监控异常通知": "Monitor trouble · 通知",
+    "监控异常": "monitor-trouble",
+    "发现时间": "Found at",
+    "问题": "Trouble",
+    "状态数据库已损坏": "the state database is damaged",
+    "状态数据库已损坏，已移到一旁，并由日志重建": (
+        "the state database is damaged: set aside, and rebuilt from the log"
+    ),
+    "旧文件": "Old file",
+    "已找回": "Recovered",
+    "{} 条历史会话，{} 条待发通知": "{} past sessions, {} waiting notices",
+    "不再重复": "Not told again",
+    "{} 及以前的事件": "what happened until {}",
+    "可能缺失": "May be missing",
+    "日志范围以前的会话，以及损坏前片刻的通知": (
+        "sessions older than the log, and notices of the last moments before"
+    ),
     "会话通知汇总：{} 条": "Session digest · 通知: {} events",
     "服务器": "Server",
     "服务器IP": "Server IP",

@@ -20,7 +20,7 @@ from usersessionmon.envelope.text import LineReader
 from usersessionmon.model import Batch, Record
 
 from .tail_notes import GONE, Notes
-from .tail_order import Past, before
+from .tail_order import Past, all_copies, before
 from .tail_part import STRIDE, ChangedError, Mark, Part
 from .tail_position import Position, load_position, save_position
 from .tail_resume import between, find_copy, resume, resume_behind
@@ -51,9 +51,11 @@ class TailSource:
         clock: Clock,
         position: str | None,
         from_start: bool,
+        rotated: bool = False,
         wake: Callable[[], None] | None,
     ) -> None:
-        """``position`` is a Batch's; None begins at the file's end (``from_start``: beginning).
+        """``position`` is a Batch's; None begins at the file's end (``from_start``: beginning;
+        with ``rotated`` that of its oldest rotated copy).
         ``wake`` is called from another thread when there may be more; None: no inotify."""
         self._path = path
         self._clock = clock
@@ -61,6 +63,7 @@ class TailSource:
         self._reader = LineReader(wanted=wanted, zone=zone, reference_us=clock.now_us())
         self._saved = position
         self._from_start = from_start
+        self._rotated = rotated
         self._at_end_first = position is None and not from_start
         self._wake = wake
         self._watcher: PathWatcher | None = None
@@ -135,6 +138,10 @@ class TailSource:
         False when that cannot be told yet: a file that is on a disk not mounted so far, or not
         readable, must not be taken for a new one later.
         """
+        if self._saved is None and self._rotated:
+            self._parts = all_copies(self._path)
+            self._limit_parts()
+            return True
         if self._saved is None:
             self._past = Past(before(self._path))
             return True

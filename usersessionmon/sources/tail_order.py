@@ -57,6 +57,24 @@ def before(path: Path) -> tuple[Mark, ...]:
     return tuple(marks)
 
 
+def all_copies(path: Path) -> list[Part]:
+    """The rotated copies that are there, oldest first by their times, opened at their beginnings;
+    each text once."""
+    heads = [peek(path)]
+    parts: list[Part] = []
+    for sibling in siblings(path):
+        part = opened(sibling.path) if sibling.scheme and sibling.size else None
+        if part is None:
+            continue
+        head = part.peek()
+        if any(_same_text(head, other) for other in heads):
+            part.close()
+            continue
+        heads.append(head)
+        parts.insert(0, part)
+    return parts
+
+
 def newer(than: Sibling, others: list[Sibling], known: list[bytes], past: Past) -> list[Part]:
     """The rotated copies that came after one, oldest first, opened at their beginnings.
 

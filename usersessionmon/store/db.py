@@ -6,6 +6,7 @@ RETURNING: RHEL 9 ships SQLite 3.34.  All times are integer microseconds since t
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from usersessionmon.errors import TroubleError
 
 BUSY_SECONDS = 10.0
 FILE_NAME = "state.db"
+WAL_BYTES = 8 * 1024 * 1024
+"""A log that a long transaction made larger is cut to this when it is written anew."""
 CACHE_KIB = 512
 """SQLite would keep 2 MiB of pages for each connection; what a batch touches is far less."""
 
@@ -28,7 +31,9 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     if read_only:
         return _connect_read_only(path)
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # holds for new files; see retention
     connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
@@ -96,6 +101,19 @@ def migrations() -> list[tuple[int, str]]:
         (int(path.name.split("_", 1)[0]), path.read_text(encoding="utf-8"))
         for path in folder.glob("*.sql")
     )
+
+
+def missing_tables(connection: sqlite3.Connection) -> set[str]:
+    """The tables that a file of this version should have and has not."""
+    have = schema_version(connection)
+    made = {
+        name
+        for number, sql in migrations()
+        if number <= have
+        for name in re.findall(r"^CREATE TABLE (\w+)", sql, re.MULTILINE)
+    }
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    return made - there
 
 
 def migrate(connection: sqlite3.Connection) -> None:

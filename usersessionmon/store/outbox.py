@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from usersessionmon.errors import TroubleError
 from usersessionmon.model import Notice, Severity
 from usersessionmon.notify.base import Answer, ChannelState, Queued
 
 from .db import connect, transaction
+from .faults import DamagedError, trouble
 
 BUSY_MS = 1000
 """A worker asks again soon, so it need not hold out long for the main loop's transaction."""
@@ -41,6 +41,38 @@ def enqueue(
             "INSERT INTO deliveries (channel, number, routine, queued_us) VALUES (?, ?, ?, ?)",
             [(channel, cursor.lastrowid, routine, now_us) for channel in channels],
         )
+
+
+WAITING = (
+    "SELECT n.number, n.queued_us, n.fields, d.channel, d.attempts, d.plain FROM notices n"
+    " JOIN deliveries d USING (number) WHERE d.aside_us IS NULL ORDER BY n.number"
+)
+
+
+def copy_waiting(rows: Iterable[tuple[object, ...]], to: sqlite3.Connection) -> int:
+    """Queue what ``WAITING`` gave of another state, under the same numbers, in the transaction that
+    the caller has open; how many notices.  What is no notice is left out."""
+    kept = set()
+    for number, queued_us, fields, channel, attempts, plain in rows:
+        try:
+            notice = _notice(str(fields))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue
+        if not all(isinstance(value, int) for value in (number, queued_us, attempts, plain)):
+            continue
+        if number not in kept:
+            to.execute(
+                "INSERT OR IGNORE INTO notices (number, queued_us, fields) VALUES (?, ?, ?)",
+                (number, queued_us, _fields(notice)),
+            )
+        routine = int(notice.severity is not Severity.ABNORMAL)
+        to.execute(
+            "INSERT OR IGNORE INTO deliveries (channel, number, routine, queued_us, attempts,"
+            " plain) VALUES (?, ?, ?, ?, ?, ?)",
+            (str(channel), number, routine, queued_us, attempts, plain),
+        )
+        kept.add(number)
+    return len(kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +124,12 @@ class SqliteOutbox:
     changed, and the call may be made again.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, damaged: Callable[[DamagedError], None] = lambda _error: None
+    ) -> None:
+        """``damaged`` is told, in the caller's thread, of what will not pass."""
         self._path = path
+        self._damaged = damaged
         self._open: sqlite3.Connection | None = None
 
     def waiting(self, channel: str, limit: int) -> Sequence[Queued]:
@@ -180,7 +216,10 @@ class SqliteOutbox:
         try:
             yield self._connection()
         except sqlite3.Error as error:
-            raise TroubleError(f"{self._path}: {error}") from error
+            found = trouble(self._path, error)
+            if isinstance(found, DamagedError):
+                self._damaged(found)
+            raise found from error
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

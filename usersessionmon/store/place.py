@@ -12,14 +12,14 @@ from pathlib import Path
 
 from usersessionmon.errors import TroubleError
 
-from . import db
+from . import damage, db
+from .faults import DamagedError, primary_code, trouble
 
 DEFAULT_DIR = "/var/lib/user-session-monitor"
 LOCK_NAME = "run.lock"
+_LOCK_BYTES = 512
 _LOOKERS = 100_000
 """How often the lock is asked for while others only look who has it: about a tenth of a second."""
-_ROOM = 128 * 1024
-"""Less free space than this is a full disk: SQLite's files grow by so much at once."""
 
 
 def state_dir(configured: str, environment: dict[str, str] | os._Environ[str] = os.environ) -> Path:
@@ -66,7 +66,7 @@ def locked(path: Path) -> Iterator[None]:
     descriptor = _open_lock(path / LOCK_NAME, os.O_RDWR | os.O_CREAT)
     try:
         if not _taken(descriptor):
-            pid = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            pid = _first_line(descriptor) or "unknown"
             raise TroubleError(
                 f"{path}: another monitor runs on this state (pid {pid}); "
                 "stop it first, or set state.dir to another directory"
@@ -121,10 +121,51 @@ def _check_regular(file: Path) -> None:
             raise TroubleError(f"{part}: is no regular file; remove it")
 
 
+def note_trouble(path: Path, text: str) -> None:
+    """Leave word for ``status`` why the state cannot be written: in the lock, whose room is there
+    already.  Empty: it can.  Where not even that can be written, nobody is told."""
+    try:
+        descriptor = _open_lock(path / LOCK_NAME, os.O_RDWR)
+    except (OSError, TroubleError):
+        return
+    try:
+        os.pwrite(descriptor, _lock_text(text), 0)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def noted_trouble(path: Path) -> tuple[int, str] | None:
+    """(since when, why) the running monitor cannot write its state; None when it can.
+
+    Raises TroubleError when the caller may not look.
+    """
+    try:
+        descriptor = _open_lock(path / LOCK_NAME, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        lines = os.pread(descriptor, _LOCK_BYTES, 0).decode("utf-8", "replace").splitlines()
+    finally:
+        os.close(descriptor)
+    since, _, why = (lines[1] if len(lines) > 1 else "").partition(" ")
+    return (int(since), why) if since.isdecimal() else None
+
+
+def _lock_text(text: str) -> bytes:
+    """Always of one length, so that it is written over and never needs new room."""
+    line = " ".join(text.split())
+    return f"{os.getpid()}\n{line}\n".encode()[:_LOCK_BYTES].ljust(_LOCK_BYTES, b"\n")
+
+
+def _first_line(descriptor: int) -> str:
+    return os.pread(descriptor, 32, 0).decode("ascii", "replace").partition("\n")[0].strip()
+
+
 def _write_pid(descriptor: int, path: Path) -> None:
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(descriptor, _lock_text(""), 0)
     except OSError as error:
         raise TroubleError(f"{path / LOCK_NAME}: cannot be written: {error.strerror}") from error
 
@@ -142,7 +183,7 @@ def holder(path: Path) -> int | None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
-            text = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+            text = _first_line(descriptor)
             return int(text) if text.isdigit() else 0
         return None
     finally:
@@ -152,24 +193,39 @@ def holder(path: Path) -> int | None:
 def open_state(path: Path) -> sqlite3.Connection:
     """The state's database for the one who writes it, brought up to date.
 
-    Raises TroubleError when it cannot be opened, is damaged, or is of a newer program.
+    Raises DamagedError when it is damaged, and TroubleError when it cannot be opened or is of a
+    newer program.
     """
     file = path / db.FILE_NAME
     _check_regular(file)
     try:
+        damage.begin(path)
+        if file.stat().st_size == 0:
+            raise DamagedError(file, "it is empty")
         connection = db.connect(file)
         try:
+            check_whole(connection, file)
             db.migrate(connection)
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         except BaseException:
             connection.close()
             raise
     except sqlite3.Error as error:
+        if primary_code(error) == sqlite3.SQLITE_ERROR:  # tables that are missing, or there already
+            raise DamagedError(file, str(error)) from error
         raise trouble(file, error) from error
-    if verdict != "ok":
-        connection.close()
-        raise TroubleError(_damaged(file, str(verdict)))
+    except OSError as error:
+        raise TroubleError(f"{file}: cannot be used: {error.strerror}") from error
     return connection
+
+
+def check_whole(connection: sqlite3.Connection, file: Path) -> None:
+    """Raise DamagedError unless SQLite finds all in order."""
+    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    if verdict != "ok":
+        raise DamagedError(file, " ".join(verdict.split()))
+    missing = db.missing_tables(connection)
+    if missing:
+        raise DamagedError(file, f"no such table: {', '.join(sorted(missing))}")
 
 
 @contextmanager
@@ -190,6 +246,8 @@ def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
         ) from error
     _check_regular(file)
     try:
+        if file.stat().st_size == 0:
+            raise DamagedError(file, "it is empty")
         connection = db.connect(file, read_only=True)
         try:
             if db.schema_version(connection) == 0:
@@ -200,32 +258,3 @@ def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
             connection.close()
     except sqlite3.Error as error:
         raise trouble(file, error) from error
-
-
-def trouble(file: Path, error: sqlite3.Error) -> TroubleError:
-    """What went wrong with the state's file, and the way out, in one line."""
-    text = " ".join(str(error).split())
-    if "full" in text or is_full(file):
-        return TroubleError(
-            f"{file}: the disk is full: free some space and start again; "
-            "what was not saved is read from the log again"
-        )
-    if isinstance(error, sqlite3.OperationalError):
-        return TroubleError(f"{file}: {text}; check the directory's owner, mode and free space")
-    return TroubleError(_damaged(file, text))
-
-
-def is_full(file: Path) -> bool:
-    """SQLite says `disk I/O error` when its shared memory file cannot grow on a full disk."""
-    try:
-        space = os.statvfs(file.parent)
-    except OSError:
-        return False
-    return space.f_bavail * space.f_frsize < _ROOM
-
-
-def _damaged(file: Path, text: str) -> str:
-    return (
-        f"{file}: the state is damaged ({text}): move it away (mv {file} {file}.damaged) and "
-        "start again with run --from-start to rebuild it from the log"
-    )

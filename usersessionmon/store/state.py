@@ -15,8 +15,17 @@ _COLUMNS = (
     "id, host, service, user, ip, port, method, key_fingerprint, login_us, login_text, "
     "logout_us, logout_text, duration, reason, abnormal, inferred, state, tty, pid, boot"
 )
+
 _PORTION = 1000
 """Sessions that are read at once."""
+_REPLACE = (
+    f"REPLACE INTO session ({_COLUMNS}, begun_us) "  # noqa: S608 - only marks
+    f"VALUES ({', '.join('?' * 21)})"
+)
+CLOSED = (
+    f"SELECT {_COLUMNS}, begun_us FROM session NOT INDEXED "  # noqa: S608 - fixed texts
+    "WHERE state = 'closed' ORDER BY rowid {order}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +74,7 @@ def write_engine(
         [(key, body) for key, body in connections.items() if body is not None],
     )
     connection.executemany("REPLACE INTO host VALUES (?, ?)", list(hosts.items()))
-    marks = ", ".join("?" * 21)
-    connection.executemany(
-        f"REPLACE INTO session ({_COLUMNS}, begun_us) VALUES ({marks})",  # noqa: S608 - only marks
-        [_row(view) for view in sessions],
-    )
+    connection.executemany(_REPLACE, [_row(view) for view in sessions])
 
 
 def _row(view: SessionView) -> tuple[object, ...]:
@@ -84,6 +89,15 @@ def _row(view: SessionView) -> tuple[object, ...]:
         view.abnormal, view.inferred, view.state, view.tty, view.pid, view.boot,
         begun.us if begun else 0,
     )  # fmt: skip
+
+
+def copy_session(connection: sqlite3.Connection, row: tuple[object, ...]) -> None:
+    """Keep a row that ``CLOSED`` gave of another state.  Raises ValueError, TypeError or
+    sqlite3.Error for what is no session."""
+    view = _view(row)
+    if view.login_time is None and view.logout_time is None:
+        raise ValueError("a session of no time")
+    connection.execute(_REPLACE, _row(view))
 
 
 def sessions(connection: sqlite3.Connection, query: Query) -> Iterator[SessionView]:
