@@ -148,7 +148,7 @@ class Talk:
 class Crowd:
     """The conversations of one host, and the lines that the engine has not heard of."""
 
-    talks: dict[int, Talk] = field(default_factory=dict)
+    talks: dict[int | None, Talk] = field(default_factory=dict)
     """By pid, the oldest first."""
     peers: dict[str, int] = field(default_factory=dict)
     """How many of them each address has."""
@@ -182,32 +182,26 @@ class ByHeart:
     def take(self, record: Record) -> list[Change] | None:
         """What a line known by heart leads to; None: it is for the rules, then for ``pass_by`` or
         ``feed``."""
-        pid, now_us = record.pid, record.time.us
-        crowd = self._crowds.get(record.host) or self._new_crowd(record.host)
-        if now_us < crowd.now_us or record.boot is not None or record.trusted is not None:
+        time, host, program, pid, text, boot, _, _, trusted, _ = record
+        now_us = time[0]
+        crowd = self._crowds.get(host) or self._new_crowd(host)
+        if now_us < crowd.now_us or boot is not None or trusted is not None:
             self._odd(crowd, record)
         crowd.now_us = now_us
-        if crowd.talks and now_us > crowd.due_us:
-            self._give_old(crowd, now_us)
-        if pid is None:
-            return None
-        talk = crowd.talks.get(pid)
-        if talk is None:
-            text = record.text
-            forms = self._beginnings.get(text[: text.find(" ", text.find(" ") + 1)])
-            return None if forms is None else self._begin(record, pid, crowd, forms)
-        # what waits for a line that is earlier than the first would be due earlier, too
-        ours = record.program in PROGRAMS and now_us >= talk.records[0].time.us
-        step = self._next(talk, record.text) if ours else None
-        if step is not None and self._may_tell(crowd, step, talk, record):
-            talk.step = step
-            talk.records.append(record)
-            if step.over:
-                self._forget(crowd, pid, talk)
-            return self._pass(crowd, record) if step.told is None else self._say(crowd, step, talk)
-        if pid in crowd.talks:
-            self._give(crowd, pid, talk)
-        return None
+        talks = crowd.talks
+        if talks:
+            if now_us > crowd.due_us:
+                self._give_old(crowd, now_us)
+            talk = talks.get(pid)
+            if talk is not None:
+                if program in PROGRAMS:
+                    values = talk.values
+                    for head, known, step in talk.step.known:
+                        if text.startswith(head) and known % values == text:
+                            return self._go_on(crowd, record, talk, step)
+                return self._try(crowd, record, talk)
+        forms = self._beginnings.get(text[: text.find(" ", text.find(" ") + 1)])
+        return None if forms is None else self._begin(record, crowd, forms)
 
     def pass_by(self, record: Record) -> list[Change]:
         """A line that means nothing: time goes on."""
@@ -223,6 +217,7 @@ class ByHeart:
                 self._give_all(crowd)
             elif peer in crowd.peers:
                 self._give_peer(crowd, peer)
+        crowd.before = None  # the one before the last is of no use to what follows now
         changes = self._catch_up(crowd)
         found = self._engine.feed(event)
         crowd.wake_us = self._engine.due_us(event.record.host)
@@ -242,9 +237,7 @@ class ByHeart:
         crowd.before = crowd.last
         crowd.last = record
         crowd.failure = None
-        if record.time.us >= crowd.wake_us:
-            return self._catch_up(crowd)
-        return _NONE
+        return _NONE if crowd.now_us < crowd.wake_us else self._catch_up(crowd)
 
     def _catch_up(self, crowd: Crowd) -> list[Change]:
         """Let the engine know of the last lines: earlier ones change nothing."""
@@ -271,47 +264,65 @@ class ByHeart:
 
     # -- conversations ----------------------------------------------------------------------
 
-    def _begin(
-        self, record: Record, pid: int, crowd: Crowd, forms: Iterable[int]
-    ) -> list[Change] | None:
+    def _begin(self, record: Record, crowd: Crowd, forms: Iterable[int]) -> list[Change] | None:
         """The first line of a process."""
-        if record.program not in PROGRAMS or record.boot is not None or record.trusted is not None:
+        _, _, program, pid, text, boot, _, _, trusted, _ = record
+        if program not in PROGRAMS or pid is None or boot is not None or trusted is not None:
             return None
         talk = Talk(self._first, {}, [record], [])
-        step = self._further(talk, record.text, forms)
+        step = self._further(talk, text, forms)
         if step is None or "ip" not in talk.values or self._engine.knows(record):
             return None
-        if not self._may_tell(crowd, step, talk, record):
+        if step.told is not None and not self._may_tell(crowd, talk, record):
             return None
         talk.step = step
         if not step.over:
-            if len(crowd.talks) >= MAX_TALKS:
-                self._give(crowd, *next(iter(crowd.talks.items())))
-            if not crowd.talks:
-                crowd.due_us = record.time.us + PATIENCE_US
-            crowd.talks[pid] = talk
+            talks = crowd.talks
+            if len(talks) >= MAX_TALKS:
+                self._give(crowd, *next(iter(talks.items())))
+            if not talks:
+                crowd.due_us = crowd.now_us + PATIENCE_US
+            talks[pid] = talk
             peer = talk.values["ip"]
             crowd.peers[peer] = crowd.peers.get(peer, 0) + 1
         return self._pass(crowd, record) if step.told is None else self._say(crowd, step, talk)
 
-    def _may_tell(self, crowd: Crowd, step: Step, talk: Talk, record: Record) -> bool:
+    def _try(self, crowd: Crowd, record: Record, talk: Talk) -> list[Change] | None:
+        """A conversation's next line, if it is not one of those that followed so far."""
+        text = record.text
+        forms = _BEGINNINGS.get(text[: text.find(" ", text.find(" ") + 1)], ())
+        step = self._further(talk, text, forms) if record.program in PROGRAMS else None
+        if step is not None:
+            return self._go_on(crowd, record, talk, step)
+        self._give(crowd, record.pid, talk)
+        return None
+
+    def _go_on(self, crowd: Crowd, record: Record, talk: Talk, step: Step) -> list[Change] | None:
+        """A line that is known to follow."""
+        # what waits for a line that is earlier than the first would be due earlier, too
+        told = step.told is not None
+        if crowd.now_us < talk.records[0].time.us or (
+            told and not self._may_tell(crowd, talk, record)
+        ):
+            if record.pid in crowd.talks:
+                self._give(crowd, record.pid, talk)
+            return None
+        talk.step = step
+        talk.records.append(record)
+        if step.over:
+            self._forget(crowd, record.pid, talk)
+        return self._say(crowd, step, talk) if told else self._pass(crowd, record)
+
+    def _may_tell(self, crowd: Crowd, talk: Talk, record: Record) -> bool:
         """A failure without a hint of its own takes another connection's about the same client:
         that is for the engine."""
-        if step.told is None or talk.step.hinted:
+        if talk.step.hinted:
             return True
         peer = talk.values["ip"]
         if crowd.peers.get(peer, 0) == (talk.step is not self._first):
             return not self._engine.has_hint(record.host, "sshd", peer)
         self._give_peer(crowd, peer)
         return False
-
-    def _next(self, talk: Talk, text: str) -> Step | None:
-        """The step that a conversation's next line leads to."""
-        for head, known, step in talk.step.known:
-            if text.startswith(head) and known % talk.values == text:
-                return step
-        end = text.find(" ", text.find(" ") + 1)
-        return self._further(talk, text, _BEGINNINGS.get(text[:end], ()))
 
     def _say(self, crowd: Crowd, step: Step, talk: Talk) -> list[Change]:
         """What a step leads to, with this conversation's values."""
@@ -378,14 +389,14 @@ class ByHeart:
         for pid, talk in list(crowd.talks.items()):
             self._give(crowd, pid, talk)
 
-    def _give(self, crowd: Crowd, pid: int, talk: Talk) -> None:
+    def _give(self, crowd: Crowd, pid: int | None, talk: Talk) -> None:
         """Let the engine hear of a conversation as if it had heard of it all the time."""
         self._forget(crowd, pid, talk)
         events = [self._rules.match(record) for record in talk.records]
         self._engine.relive([event for event in events if event is not None], talk.told)
         crowd.wake_us = self._engine.due_us(talk.records[0].host)
 
-    def _forget(self, crowd: Crowd, pid: int, talk: Talk) -> None:
+    def _forget(self, crowd: Crowd, pid: int | None, talk: Talk) -> None:
         del crowd.talks[pid]
         peer = talk.values["ip"]
         left = crowd.peers[peer] - 1
