@@ -17,7 +17,8 @@ from usersessionmon.errors import TroubleError
 
 from .packed import DAMAGED, look, unpack
 
-CHUNK = 256 * 1024
+CHUNK = 32 * 1024
+"""What is read at once: with all that is made of it, it should stay in a processor's cache."""
 LINE_MAX = 64 * 1024
 KEPT = 8 * 1024
 """What is kept of a line that is longer than ``LINE_MAX``; no more of it is looked at anyway."""
