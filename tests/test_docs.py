@@ -200,6 +200,7 @@ def test_every_value_of_a_key_is_named(readme: Path) -> None:
         ("monitor.distro", tuple(builtin_distros())),
         ("feishu.style", ("text", "card")),
         ("notices.events", tuple(ChangeKind)),
+        ("detect.first_from.scope", ("network", "address")),
         ("log.level", ("debug", "info", "warning", "error")),
         ("language", ("zh", "en")),
     ):

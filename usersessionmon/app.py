@@ -25,6 +25,7 @@ from usersessionmon.sd_notify import Notifier
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.silence import Silence
 from usersessionmon.sources.base import Source
+from usersessionmon.store import counts, db, detectors, outbox, retention, state
 from usersessionmon.store.damage import REBUILD, UNTOLD
 from usersessionmon.store.faults import DamagedError, may_pass, trouble
 from usersessionmon.store.retention import Limits
@@ -297,6 +298,7 @@ class Monitor:
         def write() -> None:
             state.write_engine(self.connection, delta.connections, delta.hosts, delta.sessions)
             outbox.enqueue(self.connection, notices, channels, now_us)
+            detectors.write_detectors(self.connection, remembered)
             if self._position is not None:
                 state.write_position(self.connection, self.source_name, self._position, now_us)
             self._save_counts(now_us, *counted)

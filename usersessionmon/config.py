@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from usersessionmon.detect.settings import DetectSettings, MaintenanceSettings, QuietSettings
 from usersessionmon.errors import UserError
 from usersessionmon.model import ChangeKind
 from usersessionmon.strict import BadValueError, build, read_document, refuse
@@ -135,6 +136,9 @@ class Settings:
     state: StateSettings = field(default_factory=StateSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     notices: NoticeSettings = field(default_factory=NoticeSettings)
+    detect: DetectSettings = field(default_factory=DetectSettings)
+    quiet: QuietSettings = field(default_factory=QuietSettings)
+    maintenance: MaintenanceSettings = field(default_factory=MaintenanceSettings)
     log: LogSettings = field(default_factory=LogSettings)
     language: Language = Language.ZH
     timezone: str = ""

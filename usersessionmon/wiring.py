@@ -17,6 +17,7 @@ from usersessionmon.alarm import Alarm
 from usersessionmon.app import Delivery, Monitor
 from usersessionmon.clock import Clock, SystemClock, Waker
 from usersessionmon.config import Settings, Style, read_webhook
+from usersessionmon.detect.watch import Watch
 from usersessionmon.errors import TroubleError
 from usersessionmon.host import facts
 from usersessionmon.model import Bout, Change, Finding, Forged, Notice, Record
@@ -30,6 +31,7 @@ from usersessionmon.notify.silent import silent_notice
 from usersessionmon.notify.terminal import TerminalChannel
 from usersessionmon.notify.text import notice_of
 from usersessionmon.notify.trouble import damaged_notice
+from usersessionmon.notify.unusual import bout_notice
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.matcher import RuleSet, load_rules
 from usersessionmon.rules.pack import Keeps, identifiers
@@ -41,6 +43,7 @@ from usersessionmon.sources.base import Source
 from usersessionmon.sources.journal import JournalSource
 from usersessionmon.sources.tail import TailSource
 from usersessionmon.stock import RollCall, doubted, moment_of, take_stock
+from usersessionmon.store import db, detectors, state
 from usersessionmon.store.damage import UNTOLD, Damage, set_aside
 from usersessionmon.store.faults import DamagedError, trouble
 from usersessionmon.store.outbox import SqliteOutbox
@@ -194,6 +197,7 @@ def telling_of(settings: Settings, here: Here) -> Telling:
             language=settings.language.value,
         )
 
+    watch = Watch(settings.detect, settings.quiet, settings.maintenance, here.zone, kinds)
     return Telling(word, tell, kinds, watch)
 
 
@@ -306,7 +310,9 @@ def monitor(
             )
             pipeline = Pipeline(rules, engine, boot_marker(here))
             telling = telling_of(settings, here)
+            bad = telling.watch.load(detectors.read_detectors(connection))
             if bad:
+                LOG.warning("%s: %d rows of the detectors are damaged and forgotten", file, bad)
             alarm = alarm_of(settings, here)
             if alarm is not None:
                 alarm.load(kept, pipeline.forgeries)

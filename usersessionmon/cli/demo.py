@@ -28,7 +28,7 @@ from usersessionmon.sessions.engine import Engine
 from usersessionmon.store import db, state
 from usersessionmon.store.outbox import SqliteOutbox
 from usersessionmon.store.place import open_state
-from usersessionmon.wiring import Here, wording_of
+from usersessionmon.wiring import Here, telling_of
 
 from . import history, who
 from .output import say
@@ -142,7 +142,7 @@ def _monitor(
         connection=connection,
         file=file,
         pipeline=Pipeline(rules, Engine()),
-        wording=wording_of(Settings(), here),
+        telling=telling_of(Settings(), here),
         deliveries=(delivery,),
         clock=clock,
         waker=waker,

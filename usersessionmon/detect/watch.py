@@ -129,7 +129,7 @@ class Watch:
     def see(self, change: Change) -> Seen:
         """Look at one change, and learn from it.  Failures of whom is quiet count for nothing."""
         us = change.time.us
-        over = [bout for bouts in self._bouts for bout in bouts.advance(change.host, us)]
+        over = _in_order(bout for each in self._bouts for bout in each.advance(change.host, us))
         quiet = self._quiet.holds(change)
         findings: tuple[Finding, ...] = ()
         begun: list[Bout] = []
@@ -170,7 +170,7 @@ class Watch:
 
         ``monotonic``: seconds that never go back.
         """
-        return [bout for bouts in self._bouts for bout in bouts.tick(monotonic)]
+        return _in_order(bout for each in self._bouts for bout in each.tick(monotonic))
 
     def patience(self, monotonic: float) -> float | None:
         """Seconds until ``tick`` has something to tell; None: nothing waits."""
@@ -205,6 +205,10 @@ class Watch:
     def sizes(self) -> Iterator[tuple[str, int]]:
         """How much each table holds."""
         return ((name, len(shelf)) for name, shelf in self._shelves.items())
+
+
+def _in_order(bouts: Iterable[Bout]) -> list[Bout]:
+    return sorted(bouts, key=lambda bout: bout.at_us)
 
 
 def _found(looks: Sequence[Look], change: Change) -> tuple[Finding, ...]:

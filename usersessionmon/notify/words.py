@@ -60,23 +60,6 @@ _ENGLISH = {
     "有人以登录程序的名义写日志；这些日志未被采信": (
         "somebody writes log lines in the name of login programs; they are not believed"
     ),
-    "日志静默通知": "Silent log · 通知",
-    "日志恢复通知": "The log speaks again · 通知",
-    "日志静默": "silent-log",
-    "日志恢复": "log-speaks",
-    "日志": "Log",
-    "察觉时间": "Noticed",
-    "恢复时间": "Spoke again",
-    "新连接": "New connections",
-    "有人连上 sshd，日志却没有新内容": "people connect to sshd and the log says nothing",
-    "日志恢复；其间的登录和登出可能未被记录": (
-        "the log speaks again; who came and went meanwhile may not be in it"
-    ),
-    "客户端": "Client",
-    "登录方式": "Method",
-    "密钥指纹": "Key fingerprint",
-    "服务": "Service",
-    "终端": "Terminal",
     "注意": "Unusual",
     "此前来自同一地址的失败 {times} 次，最近一次在 {span}之前": (
         "follows {times} failures from the same address, the last {span} before"
@@ -124,6 +107,23 @@ _ENGLISH = {
     "大量登录失败结束": "failures-ceased",
     "账户试探": "account-sweep",
     "账户试探结束": "account-sweep-ceased",
+    "日志静默通知": "Silent log · 通知",
+    "日志恢复通知": "The log speaks again · 通知",
+    "日志静默": "silent-log",
+    "日志恢复": "log-speaks",
+    "日志": "Log",
+    "察觉时间": "Noticed",
+    "恢复时间": "Spoke again",
+    "新连接": "New connections",
+    "有人连上 sshd，日志却没有新内容": "people connect to sshd and the log says nothing",
+    "日志恢复；其间的登录和登出可能未被记录": (
+        "the log speaks again; who came and went meanwhile may not be in it"
+    ),
+    "客户端": "Client",
+    "登录方式": "Method",
+    "密钥指纹": "Key fingerprint",
+    "服务": "Service",
+    "终端": "Terminal",
     "会话时长": "Session length",
     "结束方式": "Ended by",
     "异常": "Abnormal",
