@@ -1,29 +1,44 @@
-"""Past sessions, oldest first, from the saved state."""
+"""Past sessions, oldest first, from the saved state; or their sums by user, address or day."""
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from sqlite3 import Connection
+from typing import Any
 
 from usersessionmon.clock import SystemClock
 from usersessionmon.errors import UserError
 from usersessionmon.model import SessionView
 from usersessionmon.store import state
+from usersessionmon.store.counts import read_failures
 from usersessionmon.wiring import zone_of
 
+from . import sheet
 from .common import saved_state_of, settings_of
 from .output import cell, clock_text, micros_text, say, say_json, session_object, span_text, table
+from .totals import BY, Total, total_object, totals
 
-EXAMPLE = "user-session-monitor history --user alice --since 7d"
+EXAMPLE = f"user-session-monitor history --user alice --since 7d\n\n{sheet.HELP}"
 
 _AGO = re.compile(r"([0-9]{1,6})([smhdw])")
+_SUMS = ("sessions", "open", "abnormal", "duration", "longest", "failures", "last_seen")
+_FIELDS = (
+    *("session", "host", "service", "user", "ip", "port", "method", "key_fingerprint"),
+    *("login_time", "logout_time", "duration", "reason", "abnormal", "inferred", "state", "tty"),
+)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="JSON Lines, one session a line")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="JSON Lines, one session or sum a line")
+    form.add_argument("--csv", action="store_true", help="CSV (RFC 4180) for spreadsheets")
+    parser.add_argument(
+        "--totals", choices=BY, help="sums by user, address or day in place of the sessions"
+    )
     parser.add_argument("--user", metavar="NAME", help="only this user's")
     parser.add_argument("--ip", metavar="ADDRESS", help="only from this address")
     parser.add_argument(
@@ -51,12 +66,61 @@ def main(options: argparse.Namespace) -> int:
     )
     with saved_state_of(settings) as connection:
         views = state.sessions(connection, query)
-        if options.json:
+        if options.totals:
+            _print_totals(options, connection, query, zone)
+        elif options.json:
             for view in views:
                 say_json(session_object(view))
-            return 0
-        show(list(views), zone)
+        elif options.csv:
+            sheet.write(_FIELDS, map(session_object, views))
+        else:
+            show(list(views), zone)
     return 0
+
+
+def _print_totals(
+    options: argparse.Namespace, connection: Connection, query: state.Query, zone: tzinfo
+) -> None:
+    by = options.totals
+    now_us = SystemClock().now_us()
+    only_sessions = query.only_open or query.only_abnormal or query.limit is not None
+    failures = None if only_sessions else read_failures(connection, query)
+    found = totals(by, state.sessions(connection, query), failures, zone, now_us)
+    if not options.json and not options.csv:
+        show_totals(by, found, zone)
+        return
+    known = failures is not None
+    rows: Iterator[dict[str, Any]] = (
+        total_object(by, total, zone, failures_known=known) for total in found
+    )
+    if options.csv:
+        sheet.write((by, *_SUMS), rows)
+        return
+    for row in rows:
+        say_json(row)
+
+
+def show_totals(by: str, found: Sequence[Total], zone: tzinfo) -> None:
+    """The sums for people."""
+    if not found:
+        say("no sessions")
+        return
+    rows = [
+        [
+            cell(total.name),
+            str(total.sessions),
+            str(total.open or "-"),
+            str(total.abnormal or "-"),
+            span_text(total.duration),
+            span_text(total.longest),
+            str(total.failures or "-"),
+            "-" if total.last_us is None else micros_text(total.last_us, zone),
+        ]
+        for total in found
+    ]
+    name = "address" if by == "ip" else by
+    columns = (name, "sessions", "on", "abnormal", "duration", "longest", "failures", "last seen")
+    table(columns, rows, drop=("on", "abnormal", "longest", "failures"))
 
 
 def show(views: Sequence[SessionView], zone: tzinfo) -> None:

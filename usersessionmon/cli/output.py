@@ -184,31 +184,47 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, drop: Sequen
 
     Not a terminal: no colours, and as wide as it needs to be.
     """
+    console, shown, widths = _fitted(columns, rows, drop)
+    if len(shown) > _MANY:
+        _plain_table(columns, shown, widths, console.width)
+    else:  # how writing fails is the same for every command
+        sys.stdout.write(_fine_table(columns, shown, list(widths), console))
+
+
+def table_text(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, drop: Sequence[str]
+) -> str:
+    """As ``table`` would print it."""
+    console, shown, widths = _fitted(columns, rows, drop)
+    return _fine_table(columns, shown, list(widths), console)
+
+
+def _fitted(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], drop: Sequence[str]
+) -> tuple[Console, list[list[str]], dict[int, int]]:
+    """The terminal, what is safe to print there, and the widths of the columns that fit."""
     from rich.cells import cell_len
     from rich.console import Console
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, color_system=None, width=10_000)
-    rows = [[printable(text) for text in row] for row in rows]
+    shown = [[printable(text) for text in row] for row in rows]
     widths = {
-        index: max(cell_len(name), *(cell_len(row[index]) for row in rows))
+        index: max(cell_len(name), *(cell_len(row[index]) for row in shown))
         for index, name in enumerate(columns)
-        if any(row[index] not in {"-", ""} for row in rows) or name not in {"", *drop}
+        if any(row[index] not in {"-", ""} for row in shown) or name not in {"", *drop}
     }
     for name in drop:
         if sum(widths.values()) + _GAP * (len(widths) - 1) <= console.width:
             break
         widths.pop(columns.index(name), None)
-    if len(rows) > _MANY:
-        _plain_table(columns, rows, widths, console.width)
-    else:
-        _fine_table(columns, rows, list(widths), console)
+    return console, shown, widths
 
 
 def _fine_table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], chosen: Sequence[int], console: Console
-) -> None:
+) -> str:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -218,9 +234,9 @@ def _fine_table(
         grid.add_column(Text(columns[index]), no_wrap=True, overflow="ellipsis")
     for row in rows:
         grid.add_row(*(Text(row[index]) for index in chosen))
-    with console.capture() as capture:  # how writing fails is the same for every command
+    with console.capture() as capture:
         console.print(grid)
-    sys.stdout.write(capture.get())
+    return capture.get()
 
 
 def _plain_table(

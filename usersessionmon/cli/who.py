@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Collection, Sequence
 from datetime import tzinfo
+from typing import Any
 
 from usersessionmon.clock import SystemClock
+from usersessionmon.config import Settings
+from usersessionmon.errors import UserError
 from usersessionmon.host import facts
 from usersessionmon.model import SessionView
 from usersessionmon.stock import Presence, presence
@@ -15,30 +19,94 @@ from usersessionmon.store.place import holder
 from usersessionmon.wiring import zone_of
 
 from .common import folder_of, saved_state_of, settings_of
-from .output import cell, clock_text, say, say_json, session_object, span_text, table, warn
+from .output import (
+    cell,
+    clock_text,
+    say,
+    say_json,
+    session_object,
+    span_text,
+    table,
+    table_text,
+    warn,
+)
+from .watch import Seen, watch_lines, watch_screen
 
-EXAMPLE = "user-session-monitor who"
+EXAMPLE = "user-session-monitor who --watch 5"
+_COLUMNS = ("user", "address", "since", "for", "service", "method", "tty", "host", "")
+_DROP = ("method", "tty", "host", "service", "for")
+_NOT_RUNNING = "the monitor is not running: who came or left since it stopped is not known"
+_EVERY, _LEAST, _MOST = 2.0, 0.2, 86_400.0
+"""Seconds between two looks of ``--watch``."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="JSON Lines, one session a line")
+    parser.add_argument(
+        "--watch",
+        nargs="?",
+        type=float,
+        const=_EVERY,
+        metavar="SECONDS",
+        help="look again and again (every 2 seconds) until Ctrl-C; with --json one line for each "
+        "change: came, left or changed",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
     settings = settings_of(options)
+    if options.watch is not None:
+        return _watch(options, settings)
+    seen = look(settings)
+    if not seen.running:
+        warn(_NOT_RUNNING)
+    if options.json:
+        for view, how in seen.there:
+            say_json(_object(view, how))
+        return 0
+    show(seen.there, zone_of(settings), SystemClock().now_us())
+    return 0
+
+
+def look(settings: Settings, before: Collection[str] = ()) -> Seen:
+    """Who is on by the state and the live host; and which of the sessions of ``before`` are not."""
+    names, boot = facts.host_names(), facts.boot_id()
     with saved_state_of(settings) as connection:
         views = list(state.sessions(connection, state.Query(only_open=True)))
-    if holder(folder_of(settings)) is None:
-        warn("the monitor is not running: who came or left since it stopped is not known")
-    names, boot = facts.host_names(), facts.boot_id()
-    found = [(view, presence(view, names, boot)) for view in views]
-    there = [(view, how) for view, how in found if how is not Presence.OVER]
+        there = [(view, presence(view, names, boot)) for view in views]
+        there = [(view, how) for view, how in there if how is not Presence.OVER]
+        gone = set(before) - {view.session for view, _ in there}
+        ended = [state.session(connection, number) for number in sorted(gone)]
+    running = holder(folder_of(settings)) is not None
+    return Seen(there, [view for view in ended if view is not None], running)
+
+
+def _watch(options: argparse.Namespace, settings: Settings) -> int:
+    zone, every = zone_of(settings), options.watch
+    if not _LEAST <= every <= _MOST:
+        raise UserError(
+            f"--watch {every:g}: must be a number of seconds from {_LEAST} to {_MOST:g}"
+        )
+
+    def again(before: Collection[str]) -> Seen:
+        return look(settings, before)
+
+    def page(seen: Seen, room: int) -> list[str]:
+        if not seen.there:
+            return ["nobody is on"]
+        most = max(1, room - 3)  # the head, the rule below it, and how many more there are
+        rows = _rows(seen.there[-most:], zone, SystemClock().now_us())
+        lines = table_text(_COLUMNS, rows, drop=_DROP).splitlines()
+        more = len(seen.there) - most
+        return [*lines, f"and {more} who came before"] if more > 0 else lines
+
     if options.json:
-        for view, how in there:
-            say_json({**session_object(view), "confirmed": _confirmed(how)})
-        return 0
-    show(there, zone_of(settings), SystemClock().now_us())
-    return 0
+        return watch_lines(again, every, zone, _object)
+    if not sys.stdout.isatty():
+        raise UserError(
+            "--watch: the output is no terminal; add --json to have each change as a line"
+        )
+    return watch_screen(again, every, zone, page)
 
 
 def show(there: Sequence[tuple[SessionView, Presence | None]], zone: tzinfo, now_us: int) -> None:
@@ -46,7 +114,13 @@ def show(there: Sequence[tuple[SessionView, Presence | None]], zone: tzinfo, now
     if not there:
         say("nobody is on")
         return
-    rows = [
+    table(_COLUMNS, _rows(there, zone, now_us), drop=_DROP)
+
+
+def _rows(
+    there: Sequence[tuple[SessionView, Presence | None]], zone: tzinfo, now_us: int
+) -> list[list[str]]:
+    return [
         [
             cell(view.user),
             cell(view.ip),
@@ -60,16 +134,15 @@ def show(there: Sequence[tuple[SessionView, Presence | None]], zone: tzinfo, now
         ]
         for view, how in there
     ]
-    columns = ("user", "address", "since", "for", "service", "method", "tty", "host", "")
-    table(columns, rows, drop=("method", "tty", "host", "service", "for"))
 
 
 def _since(view: SessionView, now_us: int) -> float | None:
     return None if view.login_time is None else max(0, now_us - view.login_time.us) / 1_000_000
 
 
-def _confirmed(how: Presence) -> bool | None:
-    return {Presence.THERE: True, Presence.GONE: False}.get(how)
+def _object(view: SessionView, how: Presence | None) -> dict[str, Any]:
+    known = {Presence.THERE: True, Presence.GONE: False}
+    return {**session_object(view), "confirmed": None if how is None else known.get(how)}
 
 
 def _mark(view: SessionView, how: Presence | None) -> str:
