@@ -33,4 +33,4 @@ def _cell(value: object) -> str:
     if isinstance(value, int | float):
         return str(value)
     text = printable(str(value))
-    return f"'{text}" if text.lstrip()[:1] in _FORMULA and text.strip() else text
+    return f"'{text}" if text.lstrip()[:1] in _FORMULA else text

@@ -1,0 +1,129 @@
+"""`status`: what is wrong stands first, and today's hours prove that the log is understood."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from usersessionmon.cli.main import main
+from usersessionmon.clock import SystemClock
+from usersessionmon.model import Notice, Severity
+from usersessionmon.store import counts, db, outbox, state
+from usersessionmon.store.place import locked, open_state
+
+Capture = pytest.CaptureFixture[str]
+NOW = SystemClock().now_us()
+
+
+class Site:
+    def __init__(self, folder: Path, capsys: Capture) -> None:
+        self.state = folder / "state"
+        self.state.mkdir()
+        self._capsys = capsys
+        self._config = folder / "config.yaml"
+        self._config.write_text(f"state: {{dir: {self.state}}}\ntimezone: UTC\n")
+
+    def write(self, what: Callable[[Any], None]) -> None:
+        with closing(open_state(self.state)) as connection, db.transaction(connection):
+            what(connection)
+
+    def facts(self, **facts: str) -> None:
+        self.write(lambda connection: state.write_facts(connection, facts))
+
+    def status(self, *words: str) -> tuple[int, str]:
+        code = main(["status", "--config", str(self._config), *words])
+        return code, self._capsys.readouterr().out
+
+    def json(self) -> tuple[int, dict[str, Any]]:
+        code, text = self.status("--json")
+        return code, json.loads(text)
+
+
+@pytest.fixture
+def site(tmp_path: Path, capsys: Capture) -> Site:
+    return Site(tmp_path, capsys)
+
+
+def test_before_it_ever_ran(site: Site) -> None:
+    code, data = site.json()
+    assert (code, data["running"], data["hours"], data["last_line"]) == (1, False, [], None)
+    assert data["trouble"] == ["the monitor is not running: who comes and goes is not seen"]
+    assert site.status()[1].startswith("TROUBLE    the monitor is not running")
+
+
+def test_all_is_well(site: Site) -> None:
+    site.facts(saved_us=str(NOW), silent_us="", sshd_line_us=str(NOW), forged="3", losses="1")
+    site.write(lambda connection: counts.add_hours(connection, {"sshd": 99}, {"sshd": 1}, NOW))
+    with locked(site.state):
+        code, text = site.status()
+        assert (code, site.json()[1]["trouble"]) == (0, [])
+    assert text.startswith("monitor    running (pid ")
+    assert "forged     3 lines written in a daemon's name by somebody else" in text
+
+
+def test_a_silent_log_is_said_first(site: Site) -> None:
+    site.facts(source="/var/log/auth.log", silent_us=str(NOW), sshd_line_us="1795248930000000")
+    with locked(site.state):
+        code, text = site.status()
+        data = site.json()[1]
+    assert code == 1
+    assert text.splitlines()[0].startswith(
+        "TROUBLE    people come and go on sshd and /var/log/auth.log says nothing since "
+        "2026-11-21T08:15:30+00:00"
+    )
+    assert data["last_sshd_line"] == "2026-11-21T08:15:30+00:00"
+    assert data["silent_since"] is not None
+
+
+@pytest.mark.parametrize(("good", "bad", "code"), [(9, 11, 1), (10, 10, 0), (1, 18, 0)])
+def test_a_log_that_is_not_understood(site: Site, good: int, bad: int, code: int) -> None:
+    site.write(lambda one: counts.add_hours(one, {"sshd": good}, {"xrdp": bad}, NOW))
+    with locked(site.state):
+        found, data = site.json()
+        _, text = site.status()
+    assert found == code
+    (hour,) = data["hours"]
+    assert (hour["understood"], hour["not_understood"]) == (good, bad)
+    assert set(hour["programs"]) == {"sshd", "xrdp"}
+    assert f"{good + bad} lines: " in text
+    assert f"xrdp {bad} ({bad} not understood)" in text
+
+
+def test_only_todays_hours_count(site: Site) -> None:
+    site.write(lambda one: counts.add_hours(one, {}, {"sshd": 99}, NOW - 86_400_000_000))
+    with locked(site.state):
+        assert site.json()[0] == 0
+    assert site.json()[1]["hours"] == []
+
+
+def test_a_line_on_which_the_program_failed(site: Site) -> None:
+    site.facts(faults="1")
+    with locked(site.state):
+        code, data = site.json()
+    assert code == 1
+    assert "lines on which the program failed: please report them" in data["trouble"][0]
+
+
+def test_a_notice_that_waits_too_long(site: Site) -> None:
+    notice = Notice("login", Severity.ROUTINE, "通知", (), "", NOW)
+    for minutes, code in ((30, 0), (90, 1)):
+        queued = NOW - minutes * 60_000_000
+        site.write(lambda one, at=queued: outbox.enqueue(one, [notice], ["feishu"], at))  # type: ignore[misc]
+        with locked(site.state):
+            found, data = site.json()
+            assert found == code, data["trouble"]
+    assert data["channels"][0]["waiting"] == 2
+    assert data["trouble"][0].startswith("feishu: a notice has been waiting for 01:30:")
+
+
+def test_its_help_says_what_counts(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["status", "--help"])
+    said = capsys.readouterr().out
+    assert "Exit status 1" in said
+    assert "the log says nothing" in said
