@@ -30,6 +30,12 @@ class Report:
             self.missed.append(name)
         self.row(name, f"{text:<32} target ≤ {most:g}{unit}: {'yes' if reached else 'NO'}")
 
+    def least(self, name: str, text: str, value: float, least: float, unit: str = "") -> None:
+        """A row with its target; ``value`` must be ``least`` at least."""
+        if value < least:
+            self.missed.append(name)
+        self.row(name, f"{text:<32} target ≥ {least:g}{unit}: {'NO' if value < least else 'yes'}")
+
     def truth(self, name: str, wrong: Sequence[str]) -> None:
         """A row that says whether everything was right."""
         if wrong:
