@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from usersessionmon.clock import Clock, Waker
@@ -60,6 +61,7 @@ class Saver:
                 if not may_pass(error):
                     raise
                 self._say(why_not(self._file, error))
+                self._make_room()
             else:
                 break
             self._wait(ended, alive)
@@ -68,6 +70,11 @@ class Saver:
             note_trouble(self._file.parent, "")
             self._notifier.status("the state can be written again")
             LOG.warning("%s: can be written again; going on where it stood", self._file)
+
+    def _make_room(self) -> None:
+        """What SQLite's log holds goes where it belongs; then the log's own room is used again."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _say(self, why: str) -> None:
         if why == self._why:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
+import sqlite3
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.feishu_double import FeishuDouble
 
 from .running import append, end, login, logout, monitor, run, until, write_config
 
@@ -208,31 +214,131 @@ def _fill(path: Path) -> None:
             file.write(b"x" * 4096)
 
 
-@AS_ROOT
-def test_a_full_disk_stops_with_one_line_and_loses_nothing(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
+@contextlib.contextmanager
+def _small_disk(folder: Path) -> Iterator[Path]:
+    disk = folder / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(disk)], capture_output=True
     )
     if mounted.returncode != 0:
         pytest.skip("a small file system cannot be mounted here")
     try:
-        log = tmp_path / "auth.log"
-        log.touch()
-        config = write_config(tmp_path, log)
-        config.write_text(config.read_text().replace(str(tmp_path / "state"), str(disk / "state")))
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def _on(disk: Path, config: Path) -> Path:
+    """The configuration, with its state on the small disk."""
+    text = config.read_text().replace(str(config.parent / "state"), str(disk / "state"))
+    config.write_text(text)
+    return config
+
+
+@AS_ROOT
+def test_a_full_disk_ends_a_single_run_with_one_line_and_loses_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "auth.log"
+    log.touch()
+    with _small_disk(tmp_path) as disk:
+        config = _on(disk, write_config(tmp_path, log))
         assert run("run", "--once", "--config", str(config)).returncode == 0
-        filler = disk / "filler"
-        _fill(filler)
+        _fill(disk / "filler")
         for number in range(200):
             append(log, login(number, 100 + number, f"u{number}", 4000 + number))
         line = _line(run("run", "--once", "--config", str(config)), 1)
         assert "the disk is full" in line
-        filler.unlink()
-        config.write_text(config.read_text().replace(str(disk / "state"), str(tmp_path / "big")))
-        subprocess.run(["cp", "-a", str(disk / "state"), str(tmp_path / "big")], check=True)
+        (disk / "filler").unlink()
         assert run("run", "--once", "--config", str(config)).returncode == 0
-        assert run("who", "--json", "--config", str(config)).stdout.count(b"\n") == 200
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        assert (
+            run("history", "--open", "--json", "--config", str(config)).stdout.count(b"\n") == 200
+        )
+
+
+def _full(disk: Path) -> Callable[[], None]:
+    _fill(disk / "filler")
+    return (disk / "filler").unlink
+
+
+def _held(disk: Path) -> Callable[[], None]:
+    """Somebody else's transaction on the state, for longer than anybody would wait."""
+    other = sqlite3.connect(disk / "state" / "state.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    return other.close
+
+
+@AS_ROOT
+@pytest.mark.parametrize(("harm", "turns"), [(_full, 2), (_held, 1)])
+def test_a_disk_that_cannot_be_written_holds_reading_until_it_can(
+    tmp_path: Path, harm: Callable[[Path], Callable[[], None]], turns: int
+) -> None:
+    log = tmp_path / "auth.log"
+    log.touch()
+    with _small_disk(tmp_path) as disk, FeishuDouble() as bot:
+        config = _on(disk, write_config(tmp_path, log, url=bot.url))
+
+        def status() -> dict[str, Any]:
+            said = run("status", "--json", "--config", str(config)).stdout
+            return dict(json.loads(said)) if said else {}
+
+        with monitor(config, "--from-start") as process:
+            append(log, login(0, 10, "u0", 4000))
+            bot.wait_for(1)
+            for turn in range(1, turns + 1):
+                mend = harm(disk)
+                for number in range(turn * 100, turn * 100 + 60):
+                    append(log, login(number, 2000 + 2 * number, f"u{number}", 4000 + number))
+                    if number % 2:
+                        append(log, logout(number, 2000 + 2 * number, f"u{number}", 4000 + number))
+                until(lambda: bool(status().get("not_saving")), 30)
+                log.rename(tmp_path / f"auth.log.{3 - turn}")
+                log.touch()
+                append(log, login(turn * 100 + 99, 90 + turn, f"v{turn}", 3 + turn))
+                assert process.poll() is None
+                mend()
+                until(lambda: not status()["not_saving"])
+                until(lambda t=turn: status()["open_sessions"] == 1 + 31 * t)  # type: ignore[misc]
+            code, output = end(process)
+        assert code == 0
+        assert output.count("cannot be written: ") == turns, output
+        assert output.count("can be written again") == turns
+        assert (
+            run("history", "--json", "--config", str(config)).stdout.count(b"\n") == 1 + 61 * turns
+        )
+        with monitor(config):
+            until(lambda: all(not each["waiting"] for each in status()["channels"]), 60)
+        told = "\n".join(bot.texts())
+        for turn in range(1, turns + 1):
+            for number in range(turn * 100, turn * 100 + 60):
+                assert len(re.findall(rf"\bu{number}\b", told)) == 1 + number % 2, number
+
+
+@AS_ROOT
+def test_asked_to_end_while_the_disk_is_full_it_ends_with_0(tmp_path: Path) -> None:
+    log = tmp_path / "auth.log"
+    log.touch()
+    with _small_disk(tmp_path) as disk:
+        config = _on(disk, write_config(tmp_path, log))
+        with monitor(config, "--from-start") as process:
+            append(log, login(0, 10, "alice", 1))
+            until(
+                lambda: (
+                    b"alice" in run("history", "--open", "--json", "--config", str(config)).stdout
+                )
+            )
+            _fill(disk / "filler")
+            for number in range(100):
+                append(log, login(number, 100 + number, f"u{number}", 4000 + number))
+            until(lambda: b'"not_saving": null' not in _status(config))
+            code, output = end(process)
+        assert code == 0, output
+        assert "is read again" in output
+        (disk / "filler").unlink()
+        assert run("run", "--once", "--config", str(config)).returncode == 0
+        assert (
+            run("history", "--open", "--json", "--config", str(config)).stdout.count(b"\n") == 101
+        )
+
+
+def _status(config: Path) -> bytes:
+    return run("status", "--json", "--config", str(config)).stdout
