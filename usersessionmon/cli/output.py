@@ -178,6 +178,13 @@ def cell(text: str | int | None, limit: int = 100) -> str:
     return "-" if text is None or text == "" else harmless(str(text), limit)
 
 
+def cut(text: str, width: int) -> str:
+    """As much of a line as a terminal of this width has room for."""
+    from rich.cells import set_cell_size
+
+    return set_cell_size(printable(text), width).rstrip()
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, drop: Sequence[str]) -> None:
     """A table that fits the terminal: columns of ``drop`` are left out, in that order, until it
     does; what is still too wide is cut.  A column with nothing in it is left out everywhere.

@@ -19,7 +19,7 @@ from usersessionmon.errors import TroubleError
 from usersessionmon.model import SessionView
 from usersessionmon.stock import Presence
 
-from .output import cell, micros_text, printable, say_json, session_object, span_text, warn
+from .output import cell, cut, micros_text, say_json, session_object, span_text, warn
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 """The second screen without a cursor; and back to what was there before."""
@@ -136,13 +136,8 @@ def _page(
         head.append(f"TROUBLE: {problem}")
     room = max(1, size.lines - len(head) - 2 - len(recent))
     body = draw(seen, room)
-    return [*_cut((*head, ""), size.columns), *body, *_cut(("", *recent), size.columns)]
-
-
-def _cut(lines: Collection[str], width: int) -> list[str]:
-    from rich.cells import set_cell_size
-
-    return [set_cell_size(printable(line), width).rstrip() for line in lines]
+    over, under = ((cut(line, size.columns) for line in lines) for lines in (head, recent))
+    return [*over, "", *body, "", *under]
 
 
 def _words(one: Difference) -> str:
