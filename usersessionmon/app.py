@@ -220,7 +220,9 @@ class Monitor:
             wait = wait if due is None else min(wait, due)
         if self._watchdog is not None:
             wait = min(wait, self._watchdog)
-        return min(wait, max(0.0, self._tidy_at - self.clock.monotonic()))
+        if self.limits is not None:
+            wait = min(wait, max(0.0, self._tidy_at - self.clock.monotonic()))
+        return wait
 
     # --- saving -----------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ def _harm(file: Path, how: str) -> None:
             file.write_bytes(data[: len(data) // 2])
         case "header":
             file.write_bytes(b"\0" * 100 + data[100:])
-        case "tables":
+        case _:
             connection = sqlite3.connect(file)
             connection.executescript("DROP TABLE connection; DROP TABLE deliveries")
             connection.close()
