@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from usersessionmon.clock import ManualClock
-from usersessionmon.model import Moment, Notice, Record, Severity
+from usersessionmon.model import Moment, Notice, Record, Severity, Trusted
 from usersessionmon.silence import LOOK_SECONDS, SILENT_SECONDS, Silence, Silent
 
 NOW = 1_795_248_930_000_000
@@ -28,8 +28,12 @@ class Host:
         self.told: list[str] = []
         self.digests: list[str] = []
 
-    def line(self, program: str = "sshd", host: str | None = "web-1") -> None:
-        self._tell(self.silence.listen([Record(Moment(NOW, ""), host, program, 1, "x")]))
+    def line(
+        self, program: str = "sshd", host: str | None = "web-1", uid: int | None = None
+    ) -> None:
+        trusted = None if uid is None else Trusted("syslog", uid)
+        record = Record(Moment(NOW, ""), host, program, 1, "x", trusted=trusted)
+        self._tell(self.silence.listen([record]))
 
     def passes(self, seconds: float = SILENT_SECONDS + 2 * LOOK_SECONDS) -> None:
         for _ in range(int(seconds)):
@@ -130,7 +134,10 @@ def test_only_sshds_lines_of_this_host_speak() -> None:
         host.passes(60)
         host.line("sudo")
         host.line("sshd", host="web-2")
+        host.line("sshd", uid=1000)  # anybody can write in sshd's name
     assert host.told == ["silent"]
+    host.line("sshd", uid=0)
+    assert host.told == ["silent", "over"]
 
 
 def test_a_log_that_knows_this_host_by_no_name_of_its_own_speaks() -> None:

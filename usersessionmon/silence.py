@@ -136,9 +136,11 @@ class Silence:
         return [self._word(Silent(False, self._since_us, self._last_us, late), self._since_us)]
 
     def _is_ours(self, record: Record) -> bool:
-        """A line of this host's sshd.  What the log calls this host is known once it has used one
-        of its names; until then any host's will do."""
+        """A line of this host's sshd, by root where the journal says so.  What the log calls this
+        host is known once it has used one of its names; until then any host's will do."""
         if record.program not in _PROGRAMS:
+            return False
+        if record.trusted is not None and record.trusted.uid not in {0, None}:
             return False
         own = record.host in self._names
         self._own_name = self._own_name or own
