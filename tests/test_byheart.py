@@ -38,11 +38,11 @@ OTHER_LINES = (
     "Server listening on 0.0.0.0 port 22.",
 )
 WHOLE = (
-    (0, 3, 5, 10, 31),
-    (1, 3, 5, 7, 9, 20),
-    (1, 3, 7, 7, 10, 22),
-    (6, 8, 9, 11, 23),
-    (6, 8, 8, 8, 26),
+    (1, 3, 5, 10, 31),
+    (0, 3, 5, 7, 9, 20),
+    (0, 3, 7, 7, 10, 27, 24),
+    (4, 8, 9, 11, 28, 25),
+    (4, 8, 8, 8, 29, 23, 23),
 )
 """Conversations as they go, by place in ``LINES``."""
 USERS = ("root", "alice", "a", "user", "from", "invalid", "with blank", "x from 192.0.2.9 port 1")

@@ -28,13 +28,13 @@ _HINT = "authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={ip}
 _PORT = "{ip} port {port}"
 _MORE = tuple(f"{number} more authentication failures" for number in (2, 3, 4, 5))
 LINES = (
-    "Invalid user {user} from {ip}",
     f"Invalid user {{user}} from {_PORT}",
+    "Invalid user {user} from {ip}",
     "input_userauth_request: invalid user {user} [preauth]",
     "pam_unix(sshd:auth): check pass; user unknown",
-    f"pam_unix(sshd:auth): {_HINT}",
-    f"pam_unix(sshd:auth): {_HINT} ",
     f"pam_unix(sshd:auth): {_HINT}  user={{user}}",
+    f"pam_unix(sshd:auth): {_HINT} ",
+    f"pam_unix(sshd:auth): {_HINT}",
     f"Failed password for invalid user {{user}} from {_PORT} ssh2",
     f"Failed password for {{user}} from {_PORT} ssh2",
     *(
@@ -106,6 +106,8 @@ class Form:
     """The first two words."""
     head: str
     """What stands before the first hole."""
+    inner: str
+    """The longest text between two holes."""
     tail: str
     """What stands behind the last."""
 
@@ -125,6 +127,8 @@ class Step:
     """What its last line leads to, with sample values; None: nothing."""
     over: bool
     """Nothing of it is left in the engine."""
+    idle: bool
+    """It was over before, and its last line leads to nothing."""
     hinted: bool
     """The engine holds a hint of PAM's about it, which its next failure tells of."""
     known: list[tuple[str, str, Step]] = field(default_factory=list)
@@ -152,8 +156,10 @@ class Crowd:
     """By pid, the oldest first."""
     peers: dict[str, int] = field(default_factory=dict)
     """How many of them each address has."""
+    over: dict[int | None, Talk] = field(default_factory=dict)
+    """The last ones that are over, for a line that may still come; by pid."""
     due_us: int = 0
-    """When the engine gets the oldest of them."""
+    """When the engine gets the oldest of those that go on."""
     now_us: int = 0
     last: Record | None = None
     """The last line, and the one before it, if the engine has to hear of them."""
@@ -164,7 +170,7 @@ class Crowd:
     """When something is due in the engine."""
 
 
-_UNKNOWN = Step((), frozenset(), None, over=True, hinted=False)
+_UNKNOWN = Step((), frozenset(), None, over=True, idle=True, hinted=False)
 
 
 class ByHeart:
@@ -174,7 +180,7 @@ class ByHeart:
         self._rules = rules
         self._engine = engine
         self._crowds: dict[str | None, Crowd] = {}
-        self._first = Step((), frozenset(), None, over=True, hinted=False)
+        self._first = Step((), frozenset(), None, over=True, idle=True, hinted=False)
         # a rule of one's own may be about one name, which no sample shows
         self._beginnings = {} if rules.own else _BEGINNINGS
         self._learned = 0
@@ -200,6 +206,8 @@ class ByHeart:
                         if text.startswith(head) and known % values == text:
                             return self._go_on(crowd, record, talk, step)
                 return self._try(crowd, record, talk)
+        if crowd.over and pid in crowd.over and self._is_epilogue(record, crowd.over.pop(pid)):
+            return self._pass(crowd, record)
         forms = self._beginnings.get(text[: text.find(" ", text.find(" ") + 1)])
         return None if forms is None else self._begin(record, crowd, forms)
 
@@ -311,7 +319,26 @@ class ByHeart:
         talk.records.append(record)
         if step.over:
             self._forget(crowd, record.pid, talk)
+            self._keep_over(crowd, record.pid, talk)
         return self._say(crowd, step, talk) if told else self._pass(crowd, record)
+
+    def _is_epilogue(self, record: Record, talk: Talk) -> bool:
+        """Whether a line still belongs to a conversation that is over, and leads to nothing."""
+        _, _, program, _, text, boot, _, _, trusted, _ = record
+        if program not in PROGRAMS or boot is not None or trusted is not None:
+            return False
+        for head, known, step in talk.step.known:
+            if text.startswith(head) and known % talk.values == text:
+                return step.idle
+        forms = _BEGINNINGS.get(text[: text.find(" ", text.find(" ") + 1)], ())
+        found = self._further(talk, text, forms)
+        return found is not None and found.idle
+
+    def _keep_over(self, crowd: Crowd, pid: int | None, talk: Talk) -> None:
+        """sshd has mostly one more line to say."""
+        if len(crowd.over) >= MAX_TALKS:
+            crowd.over.clear()
+        crowd.over[pid] = talk
 
     def _may_tell(self, crowd: Crowd, talk: Talk, record: Record) -> bool:
         """A failure without a hint of its own takes another connection's about the same client:
@@ -347,7 +374,7 @@ class ByHeart:
         """The step that a line leads to, learned when it is new."""
         for index in forms:
             form = _FORMS[index]
-            if not text.endswith(form.tail):
+            if form.inner not in text or not text.endswith(form.tail):
                 continue
             found = form.regex.fullmatch(text)
             if found is None:
@@ -359,7 +386,7 @@ class ByHeart:
             step = talk.step.next.get(index, _UNKNOWN)
             if step is _UNKNOWN:
                 step = self._learn(talk.step, index, form)
-            talk.values.update(said)
+            talk.values = {**talk.values, **said} if talk.values else said
             return step
         return None
 
@@ -373,11 +400,14 @@ class ByHeart:
         return crowd
 
     def _give_old(self, crowd: Crowd, now_us: int) -> None:
-        for pid, talk in list(crowd.talks.items()):
+        old = []
+        for pid, talk in crowd.talks.items():
             due_us = talk.records[0].time.us + PATIENCE_US
             if due_us >= now_us:
                 crowd.due_us = due_us
-                return
+                break
+            old.append((pid, talk))
+        for pid, talk in old:
             self._give(crowd, pid, talk)
 
     def _give_peer(self, crowd: Crowd, peer: str) -> None:
@@ -425,6 +455,7 @@ class ByHeart:
         engine = Engine()
         changes: list[Change] = []
         bound: frozenset[str] = frozenset()
+        idle = True
         for second, index in enumerate(path):
             form = _FORMS[index]
             bound |= frozenset(form.names)
@@ -433,6 +464,7 @@ class ByHeart:
             event = self._rules.match(record)
             if event is None or event.means not in _HARMLESS:
                 return None
+            idle = engine.remembers_nothing()
             changes = engine.feed(event)
         told = None
         if changes:
@@ -450,7 +482,8 @@ class ByHeart:
                 user=told.user and "user", ip=told.ip and "ip", port=told.port and 1
             )
         hinted = engine.has_hint("host", "sshd", values["ip"])
-        return Step(path, bound, told, over=engine.remembers_nothing(), hinted=hinted)
+        over = engine.remembers_nothing()
+        return Step(path, bound, told, over=over, idle=idle and not changes and over, hinted=hinted)
 
 
 def _same_or_none(own: tuple[object, ...], known: tuple[object, ...]) -> bool:
@@ -467,7 +500,8 @@ def _form(line: str) -> Form:
     first, second, *_ = line.split(" ")
     names = tuple(pieces[1::2])
     beginning = f"{first} {second}"
-    return Form(text, regex, names, beginning, pieces[0], pieces[-1])
+    inner = max(pieces[2:-1:2], key=len, default="")
+    return Form(text, regex, names, beginning, pieces[0], inner, pieces[-1])
 
 
 _FORMS = tuple(_form(line) for line in LINES)
