@@ -296,6 +296,7 @@ class Monitor:
         delta = self.pipeline.engine.drain()
         channels = [delivery.channel for delivery in self.deliveries]
         counted = self.pipeline.take_counts()
+        shapes = () if self.pipeline.shapes is None else self.pipeline.shapes.take().items()
 
         def write() -> None:
             state.write_engine(self.connection, delta.connections, delta.hosts, delta.sessions)
@@ -305,6 +306,7 @@ class Monitor:
                 state.write_position(self.connection, self.source_name, self._position, now_us)
             self._save_counts(now_us, *counted)
             counts.add_failures(self.connection, changes, now_us)
+            counts.add_shapes(self.connection, shapes, now_us)
 
         self._write(write)
         self._saved_us = now_us

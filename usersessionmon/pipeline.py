@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from usersessionmon.byheart import ByHeart
 from usersessionmon.model import Change, Event, Means, Record
+from usersessionmon.rules.coverage import Shapes
 from usersessionmon.rules.forgeries import Forgeries
 from usersessionmon.rules.matcher import RuleSet
 from usersessionmon.rules.trust import Verdict, judge
@@ -31,11 +32,14 @@ class Pipeline:
         rules: RuleSet,
         engine: Engine,
         mark_boot: Callable[[Record], Record] | None = None,
+        shapes: Shapes | None = None,
     ) -> None:
-        """``mark_boot`` completes a live text log's records with the boot that the host knows."""
+        """``mark_boot`` completes a live text log's records with the boot that the host knows.
+        ``shapes`` are told of the lines that no rule understands."""
         self.rules = rules
         self.engine = engine
         self._mark_boot = mark_boot
+        self.shapes = shapes
         self._heart = ByHeart(rules, engine)
         self.understood: Counter[str] = Counter()
         self.not_understood: Counter[str] = Counter()
@@ -88,6 +92,8 @@ class Pipeline:
             event = self.rules.match(record)
             if event is None:
                 self._count(self.not_understood, record.program)
+                if self.shapes is not None:
+                    self.shapes.add(record)
                 return self._heart.pass_by(record)
             if event.means is not _NOTHING:
                 self._count(self.understood, record.program)

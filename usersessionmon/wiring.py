@@ -33,6 +33,7 @@ from usersessionmon.notify.text import notice_of
 from usersessionmon.notify.trouble import damaged_notice
 from usersessionmon.notify.unusual import bout_notice
 from usersessionmon.pipeline import Pipeline
+from usersessionmon.rules.coverage import Shapes
 from usersessionmon.rules.matcher import RuleSet, load_rules
 from usersessionmon.rules.pack import Keeps, identifiers
 from usersessionmon.sd_notify import Notifier
@@ -308,7 +309,7 @@ def monitor(
                 rotated=rebuilding,
                 waker=waker,
             )
-            pipeline = Pipeline(rules, engine, boot_marker(here))
+            pipeline = Pipeline(rules, engine, boot_marker(here), Shapes(rules))
             telling = telling_of(settings, here)
             bad = telling.watch.load(detectors.read_detectors(connection))
             if bad:

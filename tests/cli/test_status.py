@@ -94,6 +94,18 @@ def test_a_log_that_is_not_understood(site: Site, good: int, bad: int, code: int
     assert f"xrdp {bad} ({bad} not understood)" in text
 
 
+def test_what_is_not_understood_is_shown_by_shape(site: Site) -> None:
+    shapes = [(("sshd", "Odd {word} \x1b[31m"), 7), *((("su", f"{n}"), 1) for n in range(9))]
+    site.write(lambda one: counts.add_shapes(one, shapes, NOW))
+    with locked(site.state):
+        found = site.json()[1]["shapes"]
+        _, text = site.status()
+    assert found[0] == {"program": "sshd", "shape": "Odd {word} \x1b[31m", "count": 7}
+    assert len(found) == 5
+    assert "7  sshd: Odd {word}" in text
+    assert "\x1b" not in text
+
+
 def test_only_todays_hours_count(site: Site) -> None:
     site.write(lambda one: counts.add_hours(one, {}, {"sshd": 99}, NOW - 86_400_000_000))
     with locked(site.state):

@@ -99,6 +99,16 @@ def test_a_failure_in_times_to_come_is_of_now(connection: sqlite3.Connection) ->
     assert (row.hour_us, row.last_us) == (NOON, NOON)
 
 
+def test_shapes_are_counted_and_few(connection: sqlite3.Connection) -> None:
+    counts.add_shapes(connection, [(("sshd", "Odd {word}"), 2), (("su", "x"), 1)], NOON)
+    counts.add_shapes(connection, [(("sshd", "Odd {word}"), 3)], NOON)
+    counts.add_shapes(connection, [(("sshd", f"{number}"), 1) for number in range(500)], NOON + 1)
+    shapes = counts.read_shapes(connection, 1000)
+    assert shapes[0] == ("sshd", "Odd {word}", 5)
+    assert len(shapes) == counts.SHAPES_KEPT
+    assert counts.read_shapes(connection, 2)[:1] == shapes[:1]
+
+
 def test_a_state_from_before_has_none(tmp_path: Path) -> None:
     """The program was upgraded and the service not started again yet."""
     with closing(db.connect(tmp_path / "state.db")) as old:
@@ -107,3 +117,4 @@ def test_a_state_from_before_has_none(tmp_path: Path) -> None:
             old.execute(f"PRAGMA user_version={number}")
         assert counts.read_hours(old, 0, 2**62) == []
         assert failures(old) == []
+        assert counts.read_shapes(old, 9) == []

@@ -26,6 +26,8 @@ _COUNTS = {
     "forged": "lines written in a daemon's name by somebody else",
     "doubted": "logins whose process was not there, was no sshd or was in before",
     "losses": "times the logger said that it dropped lines",
+    "quieted": "events that were not told because of quiet",
+    "in_maintenance": "events that were not told in a maintenance window",
 }
 
 
@@ -87,6 +89,8 @@ def show(data: dict[str, Any], zone: tzinfo) -> None:
     for program, counts in data["programs"].items():
         if counts["not_understood"]:
             say(f"           {cell(program)}: {counts['not_understood']} lines not understood")
+    for one in data["shapes"]:
+        say(f"           {one['count']:>8}  {cell(one['program'])}: {cell(one['shape'], 200)}")
     _show_hours(data["hours"], zone)
     if data.get("damaged"):
         found = data["damaged"]

@@ -21,6 +21,9 @@ from . import standing
 from .common import folder_of, settings_of, state_of
 from .output import micros_text, say_json
 
+_SHAPES = 5
+"""How many shapes of lines that are not understood are shown."""
+
 EXAMPLE = f"user-session-monitor status\n\n{standing.HELP}"
 
 
@@ -50,7 +53,14 @@ def main(options: argparse.Namespace) -> int:
 
 def _nothing() -> dict[str, Any]:
     """Before the monitor ran for the first time."""
-    return {**_of_facts({}), **_of_programs({}), "open_sessions": 0, "hours": [], "channels": []}
+    return {
+        **_of_facts({}),
+        **_of_programs({}),
+        "open_sessions": 0,
+        "shapes": [],
+        "hours": [],
+        "channels": [],
+    }
 
 
 def _standing(connection: Connection, zone: tzinfo) -> dict[str, Any]:
@@ -59,6 +69,10 @@ def _standing(connection: Connection, zone: tzinfo) -> dict[str, Any]:
         **_of_facts(state.read_facts(connection)),
         "open_sessions": open_now,
         **_of_programs(state.read_coverage(connection)),
+        "shapes": [
+            {"program": program, "shape": text, "count": count}
+            for program, text, count in counts.read_shapes(connection, _SHAPES)
+        ],
         "hours": _hours(connection, zone),
         "channels": [_channel(report) for report in outbox.report(connection)],
     }
@@ -79,6 +93,8 @@ def _of_facts(facts: dict[str, str]) -> dict[str, Any]:
         "doubted": int(facts.get("doubted", "0")),
         "faults": int(facts.get("faults", "0")),
         "losses": int(facts.get("losses", "0")),
+        "quieted": int(facts.get("quieted", "0")),
+        "in_maintenance": int(facts.get("in_maintenance", "0")),
         "damaged": _damaged(facts),
     }
 

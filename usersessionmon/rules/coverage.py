@@ -31,29 +31,49 @@ class Shape(NamedTuple):
     text: str
 
 
+class Shapes:
+    """Counts lines that no rule understands by their shape; bounded, for they are foreign text."""
+
+    def __init__(self, rules: RuleSet, most: int = MAX_SHAPES) -> None:
+        self._words = vocabulary(rules)
+        self._most = most
+        self.counts: Counter[Shape] = Counter()
+
+    def add(self, record: Record) -> None:
+        keep_first = record.program not in _NAME_FIRST
+        shape = Shape(record.program, mask(record.text, self._words, keep_first=keep_first))
+        if shape in self.counts or len(self.counts) < self._most:
+            self.counts[shape] += 1
+        else:
+            self.counts[Shape("…", "…")] += 1
+
+    def take(self) -> Counter[Shape]:
+        """What was counted since the last call."""
+        taken, self.counts = self.counts, Counter()
+        return taken
+
+
 class Coverage:
     """Counts records as they come."""
 
     def __init__(self, rules: RuleSet) -> None:
         self._rules = rules
-        self._words = vocabulary(rules)
+        self._missed = Shapes(rules)
         self.understood: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
-        self.shapes: Counter[Shape] = Counter()
+
+    @property
+    def shapes(self) -> Counter[Shape]:
+        return self._missed.counts
 
     def add(self, records: Iterable[Record]) -> None:
         """Count records of the programs that matter."""
         for record in records:
             if self._rules.match(record) is not None:
                 self.understood[record.program] += 1
-                continue
-            self.missed[record.program] += 1
-            keep_first = record.program not in _NAME_FIRST
-            shape = Shape(record.program, mask(record.text, self._words, keep_first=keep_first))
-            if shape in self.shapes or len(self.shapes) < MAX_SHAPES:
-                self.shapes[shape] += 1
             else:
-                self.shapes[Shape(record.program, "…")] += 1
+                self.missed[record.program] += 1
+                self._missed.add(record)
 
 
 def vocabulary(rules: RuleSet) -> frozenset[str]:

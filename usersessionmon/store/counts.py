@@ -20,6 +20,9 @@ HOUR_US = 3_600_000_000
 HOURS_KEPT = 48
 _SCHEMA = 3
 """The migration with these tables; a service not restarted since an upgrade has none."""
+_SHAPES_SCHEMA = 5
+SHAPES_KEPT = 200
+"""Shapes of lines that no rule understands: the rarest go."""
 FAILURES_HOUR = 500
 """Pairs of account and address that are told apart in one hour."""
 FAILURES_KEPT = 50_000
@@ -71,6 +74,34 @@ def read_hours(
     return connection.execute(
         "SELECT * FROM coverage_hour WHERE hour_us >= ? AND hour_us < ? ORDER BY hour_us, program",
         (since_us, until_us),
+    ).fetchall()
+
+
+def add_shapes(
+    connection: sqlite3.Connection, shapes: Iterable[tuple[tuple[str, str], int]], now_us: int
+) -> None:
+    """Count lines that no rule understands, by (program, shape)."""
+    rows = [(program, text, count, now_us) for (program, text), count in shapes]
+    if not rows:
+        return
+    connection.executemany(
+        "INSERT INTO shape VALUES (?, ?, ?, ?) ON CONFLICT (program, text) DO UPDATE"
+        " SET count = count + excluded.count, last_us = excluded.last_us",
+        rows,
+    )
+    connection.execute(
+        "DELETE FROM shape WHERE (program, text) IN"
+        " (SELECT program, text FROM shape ORDER BY count DESC, last_us DESC LIMIT -1 OFFSET ?)",
+        (SHAPES_KEPT,),
+    )
+
+
+def read_shapes(connection: sqlite3.Connection, most: int) -> list[tuple[str, str, int]]:
+    """(program, shape, count), the most frequent first."""
+    if schema_version(connection) < _SHAPES_SCHEMA:
+        return []
+    return connection.execute(
+        "SELECT program, text, count FROM shape ORDER BY count DESC, last_us DESC LIMIT ?", (most,)
     ).fetchall()
 
 
