@@ -118,6 +118,19 @@ def test_what_a_detector_remembered_goes_when_it_is_switched_off() -> None:
     assert not any(name.startswith("first_from") for name in saved.rows)
 
 
+def test_half_a_surrogate_pair_can_be_saved() -> None:
+    connection = db.connect(Path(":memory:"))
+    db.migrate(connection)
+    taken, again = quick(), quick()
+    see(taken, [failed(n, user="\ud800", host="\ud801", ip=None) for n in range(3)])
+    write_detectors(connection, taken.drain())
+    assert again.load(read_detectors(connection)) == 0
+    connection.close()
+    last = failed(4, user="\ud800", host="\ud801", ip=None)
+    assert plain(again.see(last)) == plain(taken.see(last))
+    assert len(plain(quick().see(last))) == 1
+
+
 def test_rows_that_cannot_be_understood_are_told_and_forgotten() -> None:
     taken = watch()
     rows = [("two_places\nweb-1\nalice", text) for text in ("{", "5", "[1,2,3]")]

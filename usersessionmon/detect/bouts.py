@@ -74,9 +74,14 @@ class Bouts:
         self._heard: dict[str, float] = {}
         """When, by ``tick``'s clock, each bout's last failure was read; not saved."""
 
+    @property
+    def running(self) -> int:
+        """How many are told of and not over."""
+        return len(self._running)
+
     def has(self, host: str | None, subject: str) -> bool:
         """Whether this subject's bout is running."""
-        return self._running.get(key_of(host, subject)) is not None
+        return len(self._running) > 0 and self._running.get(key_of(host, subject)) is not None
 
     def add(self, host: str | None, subject: str, us: int, times: int, name: str) -> Bout | None:
         """Count a failure; the bout that it begins."""

@@ -11,8 +11,12 @@ LONGEST = 200
 
 
 def key_of(host: str | None, subject: str) -> str:
-    """A host's own rows.  Neither part can hold a line break: the log is made of lines."""
-    return f"{(host or '')[:LONGEST]}\n{subject[:LONGEST]}"
+    """A host's own rows.  Neither part can hold a line break: the log is made of lines.
+
+    Half of a surrogate pair, which a JSON log may hold, cannot be stored as it is.
+    """
+    key = f"{(host or '')[:LONGEST]}\n{subject[:LONGEST]}"
+    return key if key.isascii() else key.encode("utf-8", "backslashreplace").decode()
 
 
 def network_of(ip: str) -> str:

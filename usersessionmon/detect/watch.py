@@ -129,7 +129,9 @@ class Watch:
     def see(self, change: Change) -> Seen:
         """Look at one change, and learn from it.  Failures of whom is quiet count for nothing."""
         us = change.time.us
-        over = _in_order(bout for each in self._bouts for bout in each.advance(change.host, us))
+        over = _in_order(
+            bout for each in self._bouts if each.running for bout in each.advance(change.host, us)
+        )
         quiet = self._quiet.holds(change)
         findings: tuple[Finding, ...] = ()
         begun: list[Bout] = []
@@ -208,7 +210,8 @@ class Watch:
 
 
 def _in_order(bouts: Iterable[Bout]) -> list[Bout]:
-    return sorted(bouts, key=lambda bout: bout.at_us)
+    found = list(bouts)
+    return found if len(found) < 2 else sorted(found, key=lambda bout: bout.at_us)
 
 
 def _found(looks: Sequence[Look], change: Change) -> tuple[Finding, ...]:
