@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usersessionmon.clock import SystemClock
-from usersessionmon.host.alive import Host, LogindSession, SshdProcess
+from usersessionmon.host.alive import Host, LogindSession
 
 BOOT = 1_790_000_000
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -31,15 +31,19 @@ class Tree:
         self.add(1, "systemd", "/sbin/init")
 
     def add(
-        self, pid: int, comm: str, title: str, *, uid: int = 0, start: int = 0, state: str = "S"
-    ) -> None:
+        self, pid: int, comm: str, title: str, *, uid: int = 0, start: int = 0, state: str = "S",
+        parent: int = 1, elsewhere: bool = False,
+    ) -> None:  # fmt: skip
         folder = self.proc / str(pid)
         folder.mkdir()
-        fields = [state, "1", *["0"] * 17, str(start * TICKS), "0"]
+        fields = [state, str(parent), *["0"] * 17, str(start * TICKS), "0"]
         (folder / "stat").write_text(f"{pid} ({comm}) {' '.join(fields)}\n")
         (folder / "comm").write_text(comm + "\n")
         (folder / "cmdline").write_bytes(title.encode() + b"\0" * 5)
-        (folder / "status").write_text(f"Name:\t{comm}\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\n")
+        numbers = f"{pid}\t7" if elsewhere else f"{pid}"
+        (folder / "status").write_text(
+            f"Name:\t{comm}\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nNSpid:\t{numbers}\n"
+        )
 
 
 @pytest.fixture
@@ -53,11 +57,13 @@ def test_this_process() -> None:
     assert host.process_alive(pid) is True
     assert host.process_is(pid, [name]) is True
     assert host.process_is(pid, ["sshd"]) is False
-    began = host.started_us(pid)
+    began = host.since_us(host.start_ticks(pid))
     assert began is not None
     assert 0 < SystemClock().now_us() - began < 3_600_000_000
     assert host.holds_session(pid, [name], SystemClock().now_us()) is True
-    assert host.holds_session(pid, [name], began - 60_000_000) is False, "younger than the login"
+    assert host.holds_session(pid, [name], began - 60_000_000) is None, (
+        "younger, or the clock was set"
+    )
 
 
 def test_a_process_that_ended_and_a_zombie() -> None:
@@ -78,14 +84,14 @@ def test_what_is_hidden_is_not_told(tmp_path: Path) -> None:
     assert host.process_alive(77) is None
     assert host.process_is(77, ["sshd"]) is None
     assert host.holds_session(77, ["sshd"], 0) is None
-    assert host.started_us(77) is None
-    assert host.sshd_sessions() == []
+    assert host.start_ticks(77) is None
+    assert host.process(77) is None
     assert host.logind_sessions() == []
 
 
 def test_names_with_anything_in_them(tree: Tree) -> None:
     tree.add(77, "a) R 1 (b", "x", start=50)
-    assert tree.host.started_us(77) == (BOOT + 50) * 1_000_000
+    assert tree.host.since_us(tree.host.start_ticks(77)) == (BOOT + 50) * 1_000_000
     assert tree.host.process_is(77, ["a) R 1 (b"]) is True
 
 
@@ -94,25 +100,9 @@ def test_a_number_that_was_given_out_again(tree: Tree) -> None:
     login = (BOOT + 101) * 1_000_000
     names = ["sshd", "sshd-session"]
     assert tree.host.holds_session(77, names, login) is True
-    assert tree.host.holds_session(77, names, login - 60_000_000) is False
+    assert tree.host.holds_session(77, names, login - 60_000_000) is None
     assert tree.host.holds_session(1, names, login) is False
     assert tree.host.holds_session(78, names, login) is False
-
-
-def test_sshd_processes(tree: Tree) -> None:
-    tree.add(10, "sshd", "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups")
-    tree.add(11, "sshd", "sshd: alice [priv]", start=11)
-    tree.add(12, "sshd", "sshd: alice@pts/0", uid=1000)
-    tree.add(13, "sshd-session", "sshd-session: b o b [priv]", start=13)
-    tree.add(14, "sshd", "sshd: root@notty", start=14)
-    tree.add(15, "sshd", "sshd: mallory [priv]", uid=1000)
-    tree.add(16, "bash", "-bash")
-    found = sorted(tree.host.sshd_sessions(), key=lambda process: process.pid)
-    assert found == [
-        SshdProcess(11, "alice", (BOOT + 11) * 1_000_000, None),
-        SshdProcess(13, "b o b", (BOOT + 13) * 1_000_000, None),
-        SshdProcess(14, "root", (BOOT + 14) * 1_000_000, "notty"),
-    ]
 
 
 def test_logind_sessions(tree: Tree) -> None:

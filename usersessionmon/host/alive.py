@@ -12,28 +12,33 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _MOST = 16 * 1024
 _SESSIONS_MOST = 10_000
 START_SLACK_US = 3_000_000
 """A process's start is known to a second, and its login's line may be stamped by another clock."""
-_SSHD = re.compile(r"sshd(?:-session)?: (?P<user>.+?)(?: \[priv\]|@(?P<tty>[^@ ]+))", re.DOTALL)
+_UID = re.compile(r"^Uid:\t\d+\t(\d+)\t", re.MULTILINE)
+_NUMBERS = re.compile(r"^NSpid:((?:\t\d+)+)$", re.MULTILINE)
+_SOCKET = re.compile(r"socket:\[(\d+)\]")
+_SOCKETS_MOST = 64
 _SCOPE = re.compile(r"/session-([a-zA-Z0-9]{1,40})\.scope(?:/|$)", re.MULTILINE)
 _ESCAPE = re.compile(r"\\([0-7]{3}|x[0-9a-fA-F]{2}|.)")
 
 
-@dataclass(frozen=True, slots=True)
-class SshdProcess:
-    """The process that holds an ssh connection.  It names its user as soon as the client does:
-    that is no proof of a login."""
+class Process(NamedTuple):
+    """A process, by what everybody may read of it."""
 
     pid: int
-    user: str
-    started_us: int | None
-    """Microseconds UTC, exact to about a second."""
-    tty: str | None
-    """Known only where the process serves the session itself (root's, before OpenSSH 9.8);
-    ``notty`` without a terminal."""
+    parent: int
+    uid: int
+    """The effective one."""
+    ticks: int
+    """When it began, in the kernel's ticks since the boot: a suspended host's time counts, and
+    no clock that is set moves it.  With the pid it names a process for the whole boot."""
+    title: str
+    elsewhere: bool
+    """It has a number of its own in another namespace: it is a container's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +64,15 @@ class Host:
     """The live host, by /proc and /run."""
 
     def __init__(self, proc: Path = Path("/proc"), run: Path = Path("/run")) -> None:
-        self._proc = proc
-        self._run = run
+        self.proc = proc
+        self.run = run
         self._ticks = os.sysconf("SC_CLK_TCK")
 
     def process_alive(self, pid: int) -> bool | None:
         """Is there a process of this number (a zombie is none)?  None when /proc may hide it."""
-        if not (self._proc / str(pid)).is_dir():
+        if not (self.proc / str(pid)).is_dir():
             # Mounted with hidepid, /proc shows strangers' processes to nobody but root.
-            return False if (self._proc / "1").is_dir() else None
+            return False if (self.proc / "1").is_dir() else None
         state = self._stat(pid)[:1]
         return state not in (["Z"], ["X"])
 
@@ -79,86 +84,121 @@ class Host:
         if not alive:
             return alive
         with contextlib.suppress(OSError):
-            path = str((self._proc / str(pid) / "exe").readlink())
+            path = str((self.proc / str(pid) / "exe").readlink())
             return path.removesuffix(" (deleted)").rpartition("/")[2] in names
-        comm = self._text(self._proc / str(pid) / "comm").strip()
+        comm = self._text(self.proc / str(pid) / "comm").strip()
         return comm in {name[:15] for name in names} if comm else None
 
-    def started_us(self, pid: int) -> int | None:
-        """When the process began (microseconds UTC, exact to about a second)."""
-        fields = self._stat(pid)
-        match = re.search(r"^btime (\d{1,15})$", self._text(self._proc / "stat"), re.MULTILINE)
-        if len(fields) < 20 or not fields[19].isdecimal() or match is None:
+    def start_ticks(self, pid: int) -> int | None:
+        """When the process began, in ticks since the boot (``Process.ticks``)."""
+        return _ticks(self._stat(pid))
+
+    def since_us(self, ticks: int | None) -> int | None:
+        """Ticks since the boot as a moment (microseconds UTC, exact to about a second) of the
+        clock as it is set now."""
+        match = re.search(r"^btime (\d{1,15})$", self._text(self.proc / "stat"), re.MULTILINE)
+        if ticks is None or match is None:
             return None
-        return int(match[1]) * 1_000_000 + int(fields[19]) * 1_000_000 // self._ticks
+        return int(match[1]) * 1_000_000 + self.uptime_us(ticks)
+
+    def uptime_us(self, ticks: int) -> int:
+        """Ticks since the boot in microseconds."""
+        return ticks * 1_000_000 // self._ticks
+
+    def up_us(self) -> int | None:
+        """How long the host is up, suspended or not, in microseconds."""
+        match = re.match(r"(\d{1,12})\.(\d\d) ", self._text(self.proc / "uptime"))
+        return None if match is None else int(match[1] + match[2]) * 10_000
 
     def holds_session(self, pid: int, names: Collection[str], login_us: int) -> bool | None:
         """Does the process that logged somebody in at ``login_us`` still run?
 
-        A younger process of the same number is another one.
+        A younger process of the same number is another one; but the clock may have been set
+        since, which moves what processes are thought to have begun at: None.
         """
         same = self.process_is(pid, names)
-        if same is False:
-            return False
-        started = self.started_us(pid)
+        started = self.since_us(self.start_ticks(pid)) if same else None
         if started is not None and started > login_us + START_SLACK_US:
-            return False
+            return None
         return same
 
-    def sshd_sessions(self) -> list[SshdProcess]:
-        """The connections' own processes: ``sshd: alice [priv]``, ``sshd: root@pts/0``.
+    def process(self, pid: int) -> Process | None:
+        """What is known of a process; None when it is gone, a zombie or hidden."""
+        fields = self._stat(pid)
+        ticks = _ticks(fields)
+        status = self._text(self.proc / str(pid) / "status")
+        uid = _UID.search(status)
+        if ticks is None or uid is None or fields[0] in {"Z", "X"} or not fields[1].isdecimal():
+            return None
+        numbers = _NUMBERS.search(status)
+        return Process(
+            pid,
+            int(fields[1]),
+            int(uid[1]),
+            ticks,
+            self._text(self.proc / str(pid) / "cmdline").rstrip("\0"),
+            numbers is not None and numbers[1].count("\t") > 1,
+        )
 
-        Only those that run as root: anybody can call a process so.
-        """
+    def name_of(self, pid: int) -> str:
+        """The name that the kernel keeps, which the process can change; of 15 characters."""
+        return self._text(self.proc / str(pid) / "comm").strip()
+
+    def sockets_of(self, pid: int) -> list[str]:
+        """The inodes of a process's sockets, by the numbers of their descriptors; empty also when
+        that may not be looked at (only root and its owner may)."""
         found = []
-        for pid in self.pids():
-            title = self._text(self._proc / str(pid) / "cmdline").rstrip("\0")
-            match = _SSHD.fullmatch(title)
-            if match is not None and self.is_roots(pid):
-                found.append(SshdProcess(pid, match["user"], self.started_us(pid), match["tty"]))
-        return found
+        with contextlib.suppress(OSError):
+            for link in (self.proc / str(pid) / "fd").iterdir():
+                with contextlib.suppress(OSError, ValueError):
+                    match = _SOCKET.fullmatch(str(link.readlink()))
+                    if match is not None:
+                        found.append((int(link.name), match[1]))
+        return [inode for _, inode in sorted(found)[:_SOCKETS_MOST]]
 
     def logind_sessions(self) -> list[LogindSession]:
         """What logind has noted; empty without logind."""
         paths: list[Path] = []
         with contextlib.suppress(OSError):
-            paths = sorted((self._run / "systemd/sessions").iterdir())[:_SESSIONS_MOST]
+            paths = sorted((self.run / "systemd/sessions").iterdir())[:_SESSIONS_MOST]
         return [_session(path.name, self._text(path)) for path in paths if _is_session(path)]
 
     def session_led_by(self, pid: int) -> LogindSession | None:
         """The logind session that a process logged in, by its cgroup: None while there is none,
         and on a host without logind."""
-        match = _SCOPE.search(self._text(self._proc / str(pid) / "cgroup"))
+        match = _SCOPE.search(self._text(self.proc / str(pid) / "cgroup"))
         if match is None:
             return None
-        path = self._run / "systemd/sessions" / match[1]
+        path = self.run / "systemd/sessions" / match[1]
         session = _session(path.name, self._text(path))
         return session if session.leader == pid else None
 
     def pids(self) -> Iterator[int]:
         with contextlib.suppress(OSError):
-            for entry in self._proc.iterdir():
+            for entry in self.proc.iterdir():
                 if entry.name.isdecimal():
                     yield int(entry.name)
 
     def is_roots(self, pid: int) -> bool:
         """By the effective uid: the directory's owner is root also for a process that is not
         dumpable, which anybody can make of their own."""
-        match = re.search(
-            r"^Uid:\t\d+\t(\d+)\t", self._text(self._proc / str(pid) / "status"), re.MULTILINE
-        )
+        match = _UID.search(self._text(self.proc / str(pid) / "status"))
         return match is not None and match[1] == "0"
 
     def _stat(self, pid: int) -> list[str]:
         """The fields of /proc/PID/stat from the third (state) on; the name before them may hold
         anything."""
-        return self._text(self._proc / str(pid) / "stat").rpartition(")")[2].split()
+        return self._text(self.proc / str(pid) / "stat").rpartition(")")[2].split()
 
     @staticmethod
     def _text(path: Path) -> str:
         with contextlib.suppress(OSError), path.open("rb") as file:
             return file.read(_MOST).decode("utf-8", "backslashreplace")
         return ""
+
+
+def _ticks(fields: list[str]) -> int | None:
+    return int(fields[19]) if len(fields) >= 20 and fields[19].isdecimal() else None
 
 
 def _is_session(path: Path) -> bool:

@@ -7,7 +7,9 @@ else of its command line and its configuration; what is not certain is None, "ca
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -70,6 +72,28 @@ def connections(ports: frozenset[int], proc: Path = Path("/proc")) -> frozenset[
         for one in _sockets(proc)
         if one.state == _ESTABLISHED and one.port in ports
     )
+
+
+def established(proc: Path = Path("/proc")) -> dict[str, tuple[str, int]]:
+    """Each connection's inode, with the other end's address and port."""
+    found = {}
+    for one in _sockets(proc):
+        if one.state == _ESTABLISHED:
+            with contextlib.suppress(ValueError):
+                found[one.inode] = _end(one.remote)
+    return found
+
+
+def _end(text: str) -> tuple[str, int]:
+    """An address as the kernel writes it: words of 32 bits in the machine's own byte order."""
+    words, _, port = text.partition(":")
+    raw = b"".join(
+        int(words[place : place + 8], 16).to_bytes(4, sys.byteorder)
+        for place in range(0, len(words), 8)
+    )
+    address = ipaddress.ip_address(raw)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address), int(port, 16)
 
 
 def _sockets(proc: Path) -> Iterator[_Socket]:
