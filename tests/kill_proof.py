@@ -263,13 +263,15 @@ def play(
                 died += 1
                 _raise_from(fuse.grave, folder / "state", life)
                 # The world goes on while nobody looks, once there is a place to go on from; before
-                # that "the beginning" is that of the file which is there then.
-                away = rng.randrange(4) if _has_begun(folder / "state", fuse) else 0
+                # that "the beginning" is that of the file which is there then, so somebody looks
+                # first.  So must somebody when nothing more happens.
+                begun = _has_begun(folder / "state", fuse)
+                away = rng.randrange(4) if begun else 0
                 for step in steps[:away]:
                     clock.us = max(clock.us, step.us)
                     step.act(folder)
-                # Somebody must look again, even when nothing more happens.
-                steps = steps[away:] or [Step(clock.us, clock.us, lambda _folder: None)]
+                look = Step(clock.us, clock.us, lambda _folder: None)
+                steps = steps[away:] if begun and steps[away:] else [look, *steps[away:]]
             else:
                 life.close()
         points = fuse.count
