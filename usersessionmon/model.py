@@ -105,6 +105,7 @@ class Means(Term):
     TTY = "tty"  # a session's terminal
     ELEVATED = "elevated"  # su, sudo: became somebody else
     ELEVATION_OPENED = "elevation_opened"  # PAM's session of a su or sudo that has its own line
+    ELEVATION_CLOSED = "elevation_closed"  # … and its end
     ELEVATION_ENDED = "elevation_ended"  # sudo: a command ended, or is made to look so
     ELEVATION_FAILED = "elevation_failed"  # tried to become somebody else, wrong password
     SESSION_NEW = "session_new"  # logind: a session began
@@ -196,6 +197,23 @@ class Reason(Term):
     UNKNOWN = "unknown"
 
 
+class Link(Term):
+    """By what the session of an elevation was found."""
+
+    AUDIT = "audit_session"  # the kernel's id of the session, for which the journal vouches
+    PROCESS = "process"  # its process comes from the session's, as the live host shows
+    TTY = "tty"  # the line names the session's terminal
+    ONLY = "only_session"  # concluded: the caller has no other session on this host
+
+
+class NamedBy(Term):
+    """Who gave a key the name that it goes by."""
+
+    CONFIG = "config"  # the configuration's map
+    CERTIFICATE = "certificate"  # the key id that its authority signed
+    COMMENT = "comment"  # authorized_keys: whatever the account's owner wrote there
+
+
 class Doubt(StrEnum):
     """What the live host says against a login that a text log tells of.  It marks, no more."""
 
@@ -236,6 +254,13 @@ class Change(NamedTuple):
     pid: int | None = None
     """The process that the log names; for the look at the live host."""
     doubt: Doubt | None = None
+    key_name: str | None = None
+    """Whose key it is, and by ``key_named_by`` who says so; of an elevation the session's."""
+    key_named_by: NamedBy | None = None
+    login_user: str | None = None
+    """Of an elevation: who had logged in, and from where (an address or a name)."""
+    login_from: str | None = None
+    link: Link | None = None
 
 
 class Oddity(Term):
@@ -324,6 +349,12 @@ class SessionView:
     boot: str | None = None
     logind: str | None = None
     """logind's id of the session, while it is open."""
+    elevated_to: tuple[str, ...] = ()
+    """Who they are at this moment by su or sudo, one within the other; the innermost last."""
+    became: tuple[str, ...] = ()
+    """Everybody they became in the course of the session, each once."""
+    key_name: str | None = None
+    key_named_by: NamedBy | None = None
 
 
 class Severity(StrEnum):

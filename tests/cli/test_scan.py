@@ -20,11 +20,12 @@ FIELDS = {
     "login": "event time host service user ip client_host port method key_fingerprint session",
     "logout": "event time host service user ip port session reason abnormal duration inferred",
     "login_failed": "event time host service user ip client_host port method valid_user count",
-    "elevation": "event time host service user ip port target_user command",
+    "elevation": "event time host service user ip port target_user command session login_user "
+    "login_from known_by inferred",
 }
 SESSION = (
     "session host service user ip port method key_fingerprint login_time logout_time duration "
-    "reason abnormal inferred state tty"
+    "reason abnormal inferred state tty elevated_to became person key_name key_named_by"
 )
 
 

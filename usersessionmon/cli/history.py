@@ -28,6 +28,7 @@ _SUMS = ("sessions", "open", "abnormal", "duration", "longest", "failures", "las
 _FIELDS = (
     *("session", "host", "service", "user", "ip", "port", "method", "key_fingerprint"),
     *("login_time", "logout_time", "duration", "reason", "abnormal", "inferred", "state", "tty"),
+    *("elevated_to", "became", "person", "key_name", "key_named_by"),
 )
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -137,6 +138,8 @@ def _row(view: SessionView, zone: tzinfo) -> list[str]:
     marks = [
         word for word, holds in (("abnormal", view.abnormal), ("inferred", view.inferred)) if holds
     ]
+    if view.became:
+        marks.append(f"became {cell(', '.join(view.became))}")
     return [
         cell(view.user),
         cell(view.ip),

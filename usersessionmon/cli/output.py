@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from usersessionmon.model import Change, ChangeKind, Moment, SessionView
+from usersessionmon.model import Change, ChangeKind, Moment, NamedBy, SessionView
 from usersessionmon.notify.sanitize import harmless
 
 from .streams import give_up
@@ -59,7 +59,12 @@ def event_line(change: Change) -> str:
             f'"inferred": {_WORDS[change.inferred]}'
         )
     else:
-        more = f'"target_user": {_text(change.target_user)}, "command": {_text(change.command)}'
+        more = (
+            f'"target_user": {_text(change.target_user)}, "command": {_text(change.command)}, '
+            f'"session": {_text(change.session)}, "login_user": {_text(change.login_user)}, '
+            f'"login_from": {_text(change.login_from)}, "known_by": {_text(change.link)}, '
+            f'"inferred": {_WORDS[change.inferred]}'
+        )
     port = "null" if change.port is None else change.port
     return _shown(
         f'{{"event": "{kind}", "time": {_text(change.time.text)}, "host": {_text(change.host)}, '
@@ -91,7 +96,19 @@ def session_object(view: SessionView) -> dict[str, Any]:
         "inferred": view.inferred,
         "state": view.state,
         "tty": view.tty,
+        "elevated_to": " → ".join(view.elevated_to) or None,
+        "became": " → ".join(view.became) or None,
+        "person": person_of(view),
+        "key_name": view.key_name,
+        "key_named_by": view.key_named_by,
     }
+
+
+def person_of(view: SessionView) -> str | None:
+    """Whose session it is: by the name that the configuration or a certificate gives the key, else
+    by the account's.  A comment in authorized_keys proves nothing."""
+    named = view.key_named_by in {NamedBy.CONFIG, NamedBy.CERTIFICATE}
+    return view.key_name if named else view.user
 
 
 def number(value: float | None) -> float | int | None:

@@ -122,7 +122,9 @@ def _rows(
 ) -> list[list[str]]:
     return [
         [
-            cell(view.user),
+            cell(
+                " → ".join((view.user or "?", *view.elevated_to)) if view.elevated_to else view.user
+            ),
             cell(view.ip),
             clock_text(view.login_time, zone),
             span_text(_since(view, now_us)),

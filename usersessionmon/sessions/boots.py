@@ -110,6 +110,7 @@ def end_before(
             _end_by_boot(world, host, connection, last)
     host.shutdown = ""
     host.logger_stopped_us = 0
+    host.lifts = []
 
 
 def _started(connection: Connection) -> int:

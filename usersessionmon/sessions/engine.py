@@ -13,7 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from usersessionmon.model import Change, Event, Means, Moment, Reason, Record, SessionView
+from usersessionmon.model import (
+    Change,
+    Event,
+    Means,
+    Moment,
+    NamedBy,
+    Reason,
+    Record,
+    SessionView,
+)
 
 from . import boots, elevations, endings, failures, logins
 from .state import Connection, HostState, Phase, dump, load_connection, load_host, view
@@ -256,6 +265,40 @@ class Engine:
             reason = connection.reason or Reason.UNKNOWN
             endings.end_unseen(self._world, connection, time, reason)
         return self._take()
+
+    def belongs(
+        self, change: Change, boot: str | None, pids: Sequence[int], logind: Sequence[str]
+    ) -> Change:
+        """As ``elevations.belongs``."""
+        return elevations.belongs(self._world, change, boot, pids, logind)
+
+    def lifted(self, host: str | None) -> list[tuple[str, int, int]]:
+        """(key, pid, since when) of every su and sudo that goes on, where its process is known."""
+        return [
+            (connection.key, lift.pid, lift.us)
+            for connection in self._world.lifted(host)
+            for lift in connection.lifts
+            if lift.pid is not None
+        ]
+
+    def sank(self, key: str, pid: int) -> None:
+        """The host says that the process of a su or sudo is not there any more."""
+        connection = self._world.get(key)
+        if connection is not None:
+            for lift in connection.lifts:
+                if lift.pid == pid:
+                    self._world.drop(connection, lift)
+
+    def name_key(self, login: Change, boot: str | None, name: str, by: NamedBy) -> Change:
+        """Remember what the key of a login is called."""
+        for known in dict.fromkeys((boot, None)):
+            key = f"{login.host or ''}|{known or ''}|{login.pid}"
+            connection = self._world.get(key)
+            if connection is not None and connection.session == login.session:
+                connection.key_name, connection.key_named_by = name, by
+                self._world.index(connection)
+                break
+        return login._replace(key_name=name, key_named_by=by)
 
     def host_names(self) -> tuple[str | None, ...]:
         """The hosts that the log has named."""

@@ -11,7 +11,15 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from usersessionmon.model import Change, ChangeKind, Moment, Reason, SessionView, Term
+from usersessionmon.model import (
+    Change,
+    ChangeKind,
+    Moment,
+    NamedBy,
+    Reason,
+    SessionView,
+    Term,
+)
 
 NEVER = Moment(0, "")
 MAX_ATTEMPTS = 32
@@ -45,6 +53,24 @@ class Attempt(NamedTuple):
     def peer(self) -> str:
         """The client as the line names it; "" for a local one."""
         return self.ip or self.client_host or ""
+
+
+class Lift(NamedTuple):
+    """One su or sudo: told, and perhaps going on."""
+
+    us: int
+    pid: int | None
+    service: str
+    user: str | None
+    """Who called it, as its line says."""
+    target: str | None
+    tty: str | None
+    lasts: bool
+    """A shell: who they are until it ends, and not only for one command."""
+    opened: bool
+    """PAM has opened its session, and will close it."""
+    key: str | None
+    """The connection that it belongs to, where that is known."""
 
 
 @dataclass(slots=True)
@@ -95,6 +121,13 @@ class Connection:
     """Which kind of line the end came from: ``pam``, ``left``, ``logind``, …"""
     inferred: bool = False
     deadline_us: int | None = None
+    lifts: list[Lift] = field(default_factory=list)
+    """Who they are by su or sudo at this moment, one within the other; a few only."""
+    became: list[str] = field(default_factory=list)
+    """Everybody they became, each once; a few only."""
+    key_name: str | None = None
+    """What the live host or the configuration calls the key."""
+    key_named_by: NamedBy | None = None
 
     @property
     def login_time(self) -> Moment | None:
@@ -136,6 +169,9 @@ class HostState:
     )
     """(us, time, user, target, command, told) of sudo's last lines that PAM has opened no session
     for yet; kept for seconds."""
+    lifts: list[Lift] = field(default_factory=list)
+    """Elevations that are nobody's present identity: PAM has not opened them yet (kept for
+    seconds), it is one command, or nobody knows whose they are; a few only."""
     last_failure: list[Any] | None = None
     """The last line's failure, for ``last message repeated N times``."""
 
@@ -159,7 +195,10 @@ def load_connection(text: str) -> Connection:
     data["phase"] = Phase(data["phase"])
     if data.get("reason") is not None:
         data["reason"] = Reason(data["reason"])
+    if data.get("key_named_by") is not None:
+        data["key_named_by"] = NamedBy(data["key_named_by"])
     data["attempts"] = [Attempt(*item) for item in data.get("attempts", [])]
+    data["lifts"] = [Lift(*item) for item in data.get("lifts", [])]
     return Connection(**data)
 
 
@@ -168,6 +207,7 @@ def load_host(text: str) -> HostState:
     data = json.loads(text)
     for name in ("floating", "waiting_logind", "elevations", "sudo"):
         data[name] = [tuple(item) for item in data.get(name, [])]
+    data["lifts"] = [Lift(*item) for item in data.get("lifts", [])]
     for name in ("last", "previous", "before"):
         data[name] = Moment(*data.get(name, NEVER))
     return HostState(**data)
@@ -175,6 +215,7 @@ def load_host(text: str) -> HostState:
 
 def change_of(connection: Connection, kind: ChangeKind, time: Moment) -> Change:
     """A login or logout of this connection, with what both tell."""
+    name, by = key_name(connection)
     return Change(
         kind=kind,
         time=time,
@@ -188,13 +229,23 @@ def change_of(connection: Connection, kind: ChangeKind, time: Moment) -> Change:
         key_fingerprint=connection.key_fingerprint,
         session=connection.session,
         tty=connection.tty,
+        key_name=name,
+        key_named_by=by,
     )
+
+
+def key_name(connection: Connection) -> tuple[str | None, NamedBy | None]:
+    """(what the key is called, who says so); a certificate carries its own name."""
+    if connection.key_name is None and connection.key_id:
+        return connection.key_id, NamedBy.CERTIFICATE
+    return connection.key_name, connection.key_named_by
 
 
 def view(connection: Connection) -> SessionView:
     """The row that people see; only for connections that carry a session."""
     closed = connection.phase is Phase.ENDED
     reason = (connection.reason or Reason.UNKNOWN) if closed else None
+    name, by = key_name(connection)
     return SessionView(
         session=connection.session or "",
         host=connection.host,
@@ -215,7 +266,17 @@ def view(connection: Connection) -> SessionView:
         pid=connection.pid,
         boot=connection.boot,
         logind=None if closed else connection.logind,
+        elevated_to=() if closed else elevated_to(connection),
+        became=tuple(connection.became),
+        key_name=name,
+        key_named_by=by,
     )
+
+
+def elevated_to(connection: Connection) -> tuple[str, ...]:
+    """Who they are, the innermost last; `sudo -i` of who is root already changes nothing."""
+    names = [lift.target or "?" for lift in connection.lifts]
+    return tuple(name for name, before in zip(names, ["", *names], strict=False) if name != before)
 
 
 def duration(connection: Connection) -> float | None:

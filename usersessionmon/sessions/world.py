@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from usersessionmon.model import Change, Event, Moment, Record, SessionView
 
-from .state import Attempt, Connection, HostState, Phase
+from .state import Attempt, Connection, HostState, Lift, Phase
 
 SECOND = 1_000_000
 MAX_HALF = 4096
@@ -49,6 +49,8 @@ class World:
         self._by_child: dict[tuple[str | None, int], str] = {}
         self._by_logind: dict[tuple[str | None, str | None, str], str] = {}
         self._recent: dict[tuple[str | None, str], deque[str]] = {}
+        self._lifted: dict[str | None, dict[str, None]] = {}
+        self._by_lift: dict[tuple[str | None, int], str] = {}
         self._half: dict[str, None] = {}
 
     # --- hosts ------------------------------------------------------------------------------------
@@ -113,6 +115,42 @@ class World:
             if connection is not None:
                 yield connection
 
+    def only_recent(self, host: str | None, user: str | None) -> list[Connection] | None:
+        """All sessions of a user on a host; None when there are more than are remembered."""
+        found = list(self.recent(host, user))
+        return found if len(found) < MAX_RECENT else None
+
+    def of_lift(self, host: str | None, pid: int) -> Connection | None:
+        """The connection of whoever is somebody else by this su or sudo."""
+        key = self._by_lift.get((host, pid))
+        return None if key is None else self.connections.get(key)
+
+    def lifted(self, host: str | None) -> list[Connection]:
+        """The connections of a host whose people are somebody else at this moment."""
+        return [self.connections[key] for key in self._lifted.get(host, ())]
+
+    def lift(self, connection: Connection, lift: Lift) -> None:
+        """Somebody is somebody else from now on."""
+        connection.lifts = [*connection.lifts, lift]
+        self.index(connection)
+
+    def drop(self, connection: Connection, lift: Lift) -> None:
+        """… and is not any more."""
+        self._unlift(connection)
+        connection.lifts = [other for other in connection.lifts if other is not lift]
+        self.index(connection)
+
+    def _unlift(self, connection: Connection) -> None:
+        host, key = connection.host, connection.key
+        for lift in connection.lifts:
+            if lift.pid is not None:
+                _drop(self._by_lift, (host, lift.pid), key)
+        keys = self._lifted.get(host)
+        if keys is not None:
+            keys.pop(key, None)
+            if not keys:
+                del self._lifted[host]
+
     def add(self, connection: Connection) -> Connection:
         """Remember a new connection under its key, with its indexes."""
         self.connections[connection.key] = connection
@@ -136,6 +174,11 @@ class World:
             self._by_child[host, connection.child_pid] = key
         if connection.logind is not None:
             self._by_logind[host, connection.boot, connection.logind] = key
+        if connection.lifts and connection.phase is not Phase.ENDED:
+            self._lifted.setdefault(host, {})[key] = None
+            for lift in connection.lifts:
+                if lift.pid is not None:
+                    self._by_lift[host, lift.pid] = key
 
     def remember_recent(self, connection: Connection) -> None:
         """Let ``recent`` find a session that has just begun."""
@@ -146,7 +189,9 @@ class World:
             recent.append(connection.key)
 
     def unlist(self, connection: Connection) -> None:
-        """An ended one no longer counts as the open one of its address."""
+        """An ended one no longer counts as the open one of its address, nor is anybody in it
+        somebody else."""
+        self._unlift(connection)
         if connection.ip is None:
             return
         place = (connection.host, connection.ip)
@@ -166,6 +211,7 @@ class World:
             if attempt.kind == "pam":
                 self.unhint(connection, attempt.peer)
         self.unlist(connection)
+        self._unlift(connection)
         if connection.ip is not None and connection.port is not None:
             _drop(self._by_address, (host, connection.ip, connection.port), key)
         if connection.child_pid is not None:

@@ -213,7 +213,10 @@ def _facts(old: sqlite3.Connection) -> dict[str, str]:
 def _copy_sessions(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
     """Ended sessions, from both ends up to the damage; those who are on come from the log."""
     for order in ("ASC", "DESC"):
-        query = state.CLOSED.format(order=order)
+        try:
+            query = state.closed_sessions(old, order)
+        except sqlite3.Error:
+            continue
         for row in _rows(old, query):
             with suppress(sqlite3.Error, ValueError, TypeError):
                 state.copy_session(new, row)

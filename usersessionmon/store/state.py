@@ -5,26 +5,26 @@ The writing functions are called inside the main loop's one transaction.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from usersessionmon.model import Moment, Reason, SessionView
+from usersessionmon.model import Moment, NamedBy, Reason, SessionView
 
-_COLUMNS = (
+_FIRST = (
     "id, host, service, user, ip, port, method, key_fingerprint, login_us, login_text, "
     "logout_us, logout_text, duration, reason, abnormal, inferred, state, tty, pid, boot"
 )
+_LATER = ("elevated_to", "became", "key_name", "key_named_by")
+"""Columns that a state of an older version does not have."""
+_COLUMNS = ", ".join((_FIRST, *_LATER))
 
 _PORTION = 1000
 """Sessions that are read at once."""
 _REPLACE = (
     f"REPLACE INTO session ({_COLUMNS}, begun_us) "  # noqa: S608 - only marks
-    f"VALUES ({', '.join('?' * 21)})"
-)
-CLOSED = (
-    f"SELECT {_COLUMNS}, begun_us FROM session NOT INDEXED "  # noqa: S608 - fixed texts
-    "WHERE state = 'closed' ORDER BY rowid {order}"
+    f"VALUES ({', '.join('?' * 25)})"
 )
 
 
@@ -87,12 +87,39 @@ def _row(view: SessionView) -> tuple[object, ...]:
         logout.us if logout else None, logout.text if logout else None,
         view.duration, view.reason.value if view.reason else None,
         view.abnormal, view.inferred, view.state, view.tty, view.pid, view.boot,
+        _names_text(view.elevated_to), _names_text(view.became),
+        view.key_name, view.key_named_by.value if view.key_named_by else None,
         begun.us if begun else 0,
     )  # fmt: skip
 
 
+def _names_text(names: tuple[str, ...]) -> str | None:
+    return json.dumps(names, ensure_ascii=False) if names else None
+
+
+def _names(value: object) -> tuple[str, ...]:
+    found = json.loads(value) if isinstance(value, str) else []
+    if not isinstance(found, list):
+        raise ValueError("no list of names")
+    return tuple(map(str, found))
+
+
+def _columns(connection: sqlite3.Connection) -> str:
+    """The columns to ask for: who only looks may meet the state of an older version."""
+    there = {name for _, name, *_ in connection.execute("PRAGMA table_info(session)")}
+    return ", ".join((_FIRST, *(name if name in there else f"NULL AS {name}" for name in _LATER)))
+
+
+def closed_sessions(connection: sqlite3.Connection, order: str) -> str:
+    """SQL for the ended sessions, from one end (``ASC``) or the other (``DESC``)."""
+    return (
+        f"SELECT {_columns(connection)}, begun_us "  # noqa: S608 - fixed texts
+        f"FROM session NOT INDEXED WHERE state = 'closed' ORDER BY rowid {order}"
+    )
+
+
 def copy_session(connection: sqlite3.Connection, row: tuple[object, ...]) -> None:
-    """Keep a row that ``CLOSED`` gave of another state.  Raises ValueError, TypeError or
+    """Keep a row that ``closed_sessions`` gave of another state.  Raises ValueError, TypeError or
     sqlite3.Error for what is no session."""
     view = _view(row)
     if view.login_time is None and view.logout_time is None:
@@ -107,10 +134,11 @@ def sessions(connection: sqlite3.Connection, query: Query) -> Iterator[SessionVi
     SQLite's log from being emptied for as long.
     """
     conditions, values = _conditions(query)
+    columns = _columns(connection)
     place: tuple[int, str] | None = _begin(connection, query.limit, conditions, values)
     while place is not None:
         rows = connection.execute(
-            f"SELECT {_COLUMNS}, begun_us FROM session "  # noqa: S608 - fixed texts
+            f"SELECT {columns}, begun_us FROM session "  # noqa: S608 - fixed texts
             f"WHERE {conditions} AND (begun_us, id) > (?, ?) ORDER BY begun_us, id LIMIT ?",
             (*values, *place, _PORTION),
         ).fetchall()
@@ -122,7 +150,8 @@ def sessions(connection: sqlite3.Connection, query: Query) -> Iterator[SessionVi
 def session(connection: sqlite3.Connection, number: str) -> SessionView | None:
     """One session by its id."""
     row = connection.execute(
-        f"SELECT {_COLUMNS}, begun_us FROM session WHERE id = ?",  # noqa: S608 - fixed texts
+        f"SELECT {_columns(connection)}, begun_us "  # noqa: S608 - fixed texts
+        "FROM session WHERE id = ?",
         (number,),
     ).fetchone()
     return None if row is None else _view(row)
@@ -167,7 +196,8 @@ def _view(row: tuple[object, ...]) -> SessionView:
     (
         session, host, service, user, ip, port, method, key_fingerprint,
         login_us, login_text, logout_us, logout_text,
-        duration, reason, abnormal, inferred, state, tty, pid, boot, _,
+        duration, reason, abnormal, inferred, state, tty, pid, boot,
+        elevated_to, became, key_name, key_named_by, _,
     ) = row  # fmt: skip
     return SessionView(
         session=str(session),
@@ -188,6 +218,10 @@ def _view(row: tuple[object, ...]) -> SessionView:
         tty=_text(tty),
         pid=pid if isinstance(pid, int) else None,
         boot=_text(boot),
+        elevated_to=_names(elevated_to),
+        became=_names(became),
+        key_name=_text(key_name),
+        key_named_by=NamedBy(str(key_named_by)) if key_named_by is not None else None,
     )
 
 
