@@ -162,6 +162,6 @@ def test_damage_under_a_running_monitor(tmp_path: Path) -> None:
         output, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     assert {user for user, _, _ in people} == {"alice", "bob"}
-    assert output.decode().count("the state is damaged") == 1
+    assert output.decode().count("set aside as") == 1
     assert _titles(bot.texts())[0].startswith("用户登录通知 alice")
     assert sum("监控异常通知" in text for text in bot.texts()) == 1
