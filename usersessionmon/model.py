@@ -112,6 +112,8 @@ class Means(Term):
     SESSION_LEFT = "session_left"  # logind: logged out, or removed
     SESSION_IDLE = "session_idle"  # logind stops an idle session
     SHUTDOWN = "shutdown"  # the host is going down
+    SLEEPS = "sleeps"  # the host is about to be suspended
+    WOKE = "woke"  # … and goes on
     BOOT = "boot"  # the host has come up
     BOOT_HINT = "boot_hint"  # looks like a boot, and may be the restart of one daemon
     LISTENING = "listening"  # sshd (re)started
@@ -349,6 +351,12 @@ class SessionView:
     boot: str | None = None
     logind: str | None = None
     """logind's id of the session, while it is open."""
+    ticks: int | None = None
+    """When its process began, in ticks since the boot, once the live host has shown it."""
+    mono_us: int | None = None
+    """The login on the boot's monotonic clock, where the source gave it."""
+    child: tuple[int, int] | None = None
+    """The user's own process behind it (sshd's child), by pid and ticks, once it was seen."""
     elevated_to: tuple[str, ...] = ()
     """Who they are at this moment by su or sudo, one within the other; the innermost last."""
     became: tuple[str, ...] = ()

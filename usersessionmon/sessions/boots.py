@@ -6,13 +6,15 @@ from usersessionmon.model import Event, Means, Moment, Reason, Record
 
 from . import endings, failures
 from .state import Connection, HostState, Phase
-from .world import SECOND, World
+from .world import SECOND, Down, World
 
 ANNOUNCED = 600 * SECOND
 """A boot within this after a shutdown's announcement was orderly."""
 HINTS = 60 * SECOND
 """logind's and sshd's starts belong to one boot when they come within this."""
 SAME_START = 5 * SECOND
+FALLING_ASLEEP = 60 * SECOND
+"""Lines about one suspension come within this, by the clock that stands still meanwhile."""
 _BOOTS = 8
 
 
@@ -36,6 +38,8 @@ def seen(world: World, record: Record) -> None:
     if record.boot in host.boots:
         return  # the present one, or a straggler of one before
     host.boots = [*host.boots[-_BOOTS + 1 :], record.boot]
+    host.slept_us, host.asleep = 0, None
+    world.named_boots = True
     world.touched_hosts.add(host.name)
     end_before(world, host, record.boot, None, host.last)
 
@@ -45,6 +49,24 @@ def boot(world: World, event: Event) -> None:
     if event.record.boot is None:
         host = world.host(event.record.host)
         end_before(world, host, None, event.record.time, host.previous)
+
+
+def sleeps(world: World, event: Event) -> None:
+    """The host is about to be suspended; several programs say so, and the first is in time."""
+    host, record = world.host(event.record.host), event.record
+    if record.mono_us is not None and (
+        host.asleep is None or record.mono_us - host.asleep[1] > FALLING_ASLEEP
+    ):
+        host.asleep = [record.time.us, record.mono_us]
+
+
+def woke(world: World, event: Event) -> None:
+    """It goes on.  What the wall clock has gone on and the monotonic one has not, it slept."""
+    host, record = world.host(event.record.host), event.record
+    if record.mono_us is not None and host.asleep is not None:
+        us, mono_us = host.asleep
+        host.asleep = None
+        host.slept_us += max(0, record.time.us - us - (record.mono_us - mono_us))
 
 
 def listener_stopped(world: World, event: Event) -> None:
@@ -117,12 +139,36 @@ def _started(connection: Connection) -> int:
     return connection.login_us if connection.login_us is not None else connection.began_us
 
 
-def _end_by_boot(world: World, host: HostState, connection: Connection, last: Moment) -> None:
+def _last_sign(world: World, host: HostState, connection: Connection, last: Moment) -> Moment:
+    """The last that is known of a boot that is over: a line, a look at the host, any entry of its
+    journal."""
     if last.us < _started(connection) or not last.text:
         last = Moment(connection.last_us, connection.login_text)
+    if host.name not in world.witness.names:
+        return last
+    signs = [last, host.called]
+    if connection.boot is not None:
+        signs.append(world.witness.last.get(connection.boot, last))
+    return max(signs)
+
+
+def _brought_down(world: World, host: HostState, connection: Connection) -> Down | None:
+    """The orderly end of a connection's boot by wtmp: what follows it first."""
+    if host.name not in world.witness.names:
+        return None
+    started = _started(connection)
+    first = next((down for down in world.witness.downs if down.time.us > started), None)
+    return None if first is None or first.up else first
+
+
+def _end_by_boot(world: World, host: HostState, connection: Connection, last: Moment) -> None:
+    last = _last_sign(world, host, connection, last)
+    down = _brought_down(world, host, connection)
     announced = bool(host.shutdown) and 0 <= last.us - host.shutdown_us <= ANNOUNCED
     if announced:
         reason, by = endings.shutdown_reason(host.shutdown), "boot"
+    elif down is not None:
+        last, reason, by = max(last, down.time), down.reason, "boot"
     elif host.logger_stopped_us and 0 <= last.us - host.logger_stopped_us <= 10 * SECOND:
         reason, by = Reason.REBOOT, "boot"
     else:
@@ -133,6 +179,8 @@ def _end_by_boot(world: World, host: HostState, connection: Connection, last: Mo
 KINDS = {
     Means.SHUTDOWN: shutdown,
     Means.LOGGER_STOPPED: logger_stopped,
+    Means.SLEEPS: sleeps,
+    Means.WOKE: woke,
     Means.BOOT: boot,
     Means.BOOT_HINT: boot_hint,
     Means.LISTENING: listening,

@@ -18,6 +18,8 @@ CLOSE_WAIT = 60 * SECOND
 """How long a client that left is waited for by PAM's closing line, where PAM opened a session."""
 TOMBSTONE = 120 * SECOND
 """How long an ended session is remembered to absorb its late lines."""
+UNSEEN_TOMBSTONE = 86_400 * SECOND
+"""The same where the host said that it was over: the logger may be hours behind."""
 SHUTDOWN_WAIT = 120 * SECOND
 """Sessions that end within this after a shutdown's announcement end by it."""
 _FLOATING = 64
@@ -288,7 +290,9 @@ def conclude(world: World, connection: Connection) -> None:
     connection.phase = Phase.ENDED
     world.unlist(connection)
     world.index(connection)
-    world.due_at(connection, connection.last_us + TOMBSTONE)
+    connection.slept_us = max(0, host.slept_us - connection.login_slept_us)
+    late = UNSEEN_TOMBSTONE if connection.end_by == "host" else TOMBSTONE
+    world.due_at(connection, connection.last_us + late)
     world.out.append(logout_change(connection))
     world.closed.append(view(connection))
 
@@ -306,13 +310,19 @@ def shutdown_reason(kind: str) -> Reason:
 
 
 def end_unseen(
-    world: World, connection: Connection, time: Moment, reason: Reason, by: str = "unseen"
+    world: World,
+    connection: Connection,
+    time: Moment,
+    reason: Reason,
+    by: str = "unseen",
+    mono_us: int | None = None,
 ) -> None:
-    """Conclude an end that no line tells of, or that a line only annotated."""
+    """Conclude an end that no line tells of, or that a line only annotated; ``mono_us`` is the
+    time on the boot's monotonic clock."""
     connection.phase = Phase.ENDING
     if connection.end_us is None:
         connection.end_us, connection.end_text = time
-        connection.end_mono = None
+        connection.end_mono = mono_us
     connection.end_by = by
     connection.last_us = max(connection.last_us, time.us)
     connection.inferred = True

@@ -26,7 +26,7 @@ from usersessionmon.model import (
 
 from . import boots, elevations, endings, failures, logins
 from .state import Connection, HostState, Phase, dump, load_connection, load_host, view
-from .world import STEP_BACK, World, pid_key, session_id
+from .world import STEP_BACK, Witness, World, pid_key, session_id
 
 Handler = Callable[[World, Event], None]
 
@@ -54,7 +54,7 @@ class Delta(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A session that the host says is on (from logind): what is known of it."""
+    """A session that the host says is on: what is known of it."""
 
     user: str
     service: str
@@ -63,8 +63,11 @@ class Found(NamedTuple):
     ip: str | None
     client_host: str | None
     tty: str | None
-    logind: str
+    logind: str | None
     uid: int | None
+    port: int | None = None
+    ticks: int | None = None
+    child: tuple[int, int] | None = None
 
 
 class Engine:
@@ -216,10 +219,22 @@ class Engine:
         boots.seen(self._world, Record(time, host, "", None, "", boot=boot))
         return self._take()
 
-    def adopt(self, host: str | None, boot: str | None, found: Found) -> bool:
-        """Take up a session that began before the log was followed; True when it was not known."""
+    def know(self, witness: Witness) -> None:
+        """Take up what others than the log know of this host's boots; not saved."""
+        self._world.witness = witness
+
+    def adopt(
+        self, host: str | None, boot: str | None, found: Found, *, tell: bool = False
+    ) -> bool:
+        """Take up a session that the log did not tell of; True when it was not known.
+
+        With ``tell`` its login comes out of the next ``tick``.
+        """
         record = Record(found.since, host, "", found.pid, "", boot=boot)
-        if self._world.of_pid(record) is not None:
+        known = self._world.of_pid(record)
+        if known is not None and known.phase is Phase.HALF:
+            self._world.forget(known)  # its last line is all that was lost
+        elif known is not None or self._is_known(host, boot, found):
             return False
         connection = Connection(
             key=pid_key(record, found.pid),
@@ -236,34 +251,79 @@ class Engine:
             client_host=found.client_host,
             tty=found.tty,
             uid=found.uid,
+            port=found.port,
             logind=found.logind,
             login_us=found.since.us,
             login_text=found.since.text,
             by="adopted",
             pam=True,
             adopted=True,
+            untold=not tell,
+            ticks=found.ticks,
+            child=None if found.child is None else list(found.child),
         )
         connection.session = session_id(connection, found.since)
         self._world.add(connection)
         self._world.remember_recent(connection)
+        if tell:
+            self._world.out.append(logins.login_change(connection))
         return True
 
-    def confirm(self, key: str) -> None:
-        """The host has the process of this open session."""
+    def _is_known(self, host: str | None, boot: str | None, found: Found) -> bool:
+        """Whether the log told of it under another pid, as programs with many processes do."""
+        world = self._world
+        if found.logind is not None and world.of_logind(host, boot, found.logind) is not None:
+            return True
+        return found.service != "sshd" and any(
+            connection.service == found.service
+            and connection.login_us is not None
+            and abs(connection.login_us - found.since.us) <= logins.SAME_LOGIN
+            for connection in world.recent(host, found.user)
+        )
+
+    def confirm(
+        self, key: str, ticks: int | None = None, child: tuple[int, int] | None = None
+    ) -> None:
+        """The host has the process of this open session, begun at ``ticks``, and its ``child``."""
         connection = self._world.get(key)
-        if connection is not None and not connection.confirmed:
+        if connection is None:
+            return
+        fresh = list(child) if child is not None else connection.child
+        if not connection.confirmed or connection.ticks is None or connection.child != fresh:
             connection.confirmed = True
+            connection.ticks = connection.ticks if ticks is None else ticks
+            connection.child = fresh
+            self._world.host(connection.host).ours = True
+            self._world.touched_hosts.add(connection.host)
             self._world.index(connection)
 
-    def gone(self, key: str, time: Moment) -> list[Change]:
-        """The host says that the process of an open session is not there any more.
+    def called(self, host: str | None, time: Moment, *, save: bool) -> None:
+        """The live host was looked at.  With ``save`` that is worth being saved for itself."""
+        self._world.host(host).called = time
+        if save:
+            self._world.touched_hosts.add(host)
 
-        Believed only of a process that was there once: a text log may name any.
+    def last_called(self, host: str | None) -> Moment:
+        """When the live host was looked at last, by this program or the one before it."""
+        return self._world.host(host).called
+
+    def gone(self, key: str, time: Moment, mono_us: int | None = None) -> list[Change]:
+        """The host says that the process of an open session is not there any more; ``time`` is its
+        last sign of life, ``mono_us`` the same on the boot's monotonic clock.
+
+        Believed only of a process that was there once: a text log may name any, and some programs
+        log from one that does not last.  sshd's does: there it is enough that the log has named
+        another one that was there, so that it is of this machine's processes.
         """
         connection = self._world.get(key)
-        if connection is not None and connection.phase is Phase.OPEN and connection.confirmed:
+        if connection is None or connection.phase is not Phase.OPEN:
+            return []
+        ours = connection.service == "sshd" and self._world.host(connection.host).ours
+        if connection.confirmed or ours:
+            if connection.last_us > time.us:
+                time, mono_us = Moment(connection.last_us, connection.login_text), None
             reason = connection.reason or Reason.UNKNOWN
-            endings.end_unseen(self._world, connection, time, reason)
+            endings.end_unseen(self._world, connection, time, reason, "host", mono_us)
         return self._take()
 
     def belongs(

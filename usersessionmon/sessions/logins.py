@@ -13,6 +13,9 @@ from .failures import absorb_hints, learn, settle_login
 from .state import Connection, Phase, change_of
 from .world import SECOND, World, name_key, new_connection, pid_key, session_id
 
+LATE_LOGIN = 150 * SECOND
+"""A session found on the host began this near to its line: sshd's processes wait for a login for
+120 s, and the process alone may be all that is known."""
 SAME_LOGIN = 10 * SECOND
 """Lines of one login by programs that do not share a pid come within this."""
 RACE = SECOND // 10
@@ -29,6 +32,9 @@ def accepted(world: World, event: Event) -> None:
     present = world.of_pid(event.record)
     if present is not None and _told_by_pam(present, event):
         _complete(world, present, event)
+        return
+    if present is not None and _was_found(present, event):
+        _heard(world, present, event)
         return
     connection = _fresh(world, event)
     twin = None if connection else _twin(world, event, "accepted")
@@ -51,9 +57,38 @@ def _told_by_pam(present: Connection, event: Event) -> bool:
     )
 
 
+def _was_found(present: Connection, event: Event) -> bool:
+    """Whether the host had shown this very session before its line came."""
+    return (
+        present.adopted
+        and present.user == event.got.get("user")
+        and present.login_us is not None
+        and abs(event.record.time.us - present.login_us) <= LATE_LOGIN
+    )
+
+
+def _heard(world: World, present: Connection, event: Event) -> None:
+    """The line of a login that was found on the host: exact at last, and told if it was not."""
+    present.adopted = False
+    present.method = event.got.get("method", present.method)
+    present.key_fingerprint = event.got.get("key_fingerprint")
+    present.key_id = event.got.get("key_id")
+    present.port = event.got.get("port", present.port)
+    if present.phase is Phase.OPEN:
+        present.login_us, present.login_text = event.record.time
+        present.login_mono = event.record.mono_us
+        if present.untold:
+            present.untold = False
+            world.out.append(login_change(present))
+    _complete(world, present, event)
+
+
 def opened(world: World, event: Event) -> None:
     """PAM opened a session."""
     present = world.of_pid(event.record)
+    if present is not None and event.service != "sshd" and _was_found(present, event):
+        _heard(world, present, event)
+        return
     if present is not None and present.phase in {Phase.OPEN, Phase.ENDING}:
         if present.by != "opened" or event.record.pid is None:
             present.pam = True
@@ -108,6 +143,7 @@ def begin(world: World, event: Event, connection: Connection | None, by: str) ->
     connection.tty = got.get("tty", connection.tty)
     connection.login_us, connection.login_text = record.time
     connection.login_mono = record.mono_us
+    connection.login_slept_us = world.host(record.host).slept_us
     connection.by = by
     connection.session = session_id(connection, record.time)
     world.due_at(connection, None)
@@ -122,7 +158,7 @@ def login_change(connection: Connection) -> Change:
     """The contract's ``login`` of a connection that has just begun."""
     assert connection.login_time is not None
     change = change_of(connection, ChangeKind.LOGIN, connection.login_time)
-    return change._replace(pid=connection.pid)
+    return change._replace(pid=connection.pid, inferred=connection.adopted)
 
 
 def child(world: World, event: Event) -> None:

@@ -101,14 +101,24 @@ class Connection:
     login_us: int | None = None
     login_text: str = ""
     login_mono: int | None = None
+    login_slept_us: int = 0
+    """How long the host had been suspended in all, as far as its log tells; and how long between
+    login and end: the monotonic clock stands still then."""
+    slept_us: int = 0
     by: str = ""
     """Which kind of line the login came from: ``accepted``, ``opened``, ``logged_in``."""
     pam: bool = False
     """PAM opened a session: its closing line will come."""
     adopted: bool = False
     """Found on the host, not in the log."""
+    untold: bool = False
+    """Found on the host when it was looked at first, and told to nobody."""
     confirmed: bool = False
-    """The host had its process at least once: only then does its absence mean anything."""
+    """The host had its process at least once."""
+    ticks: int | None = None
+    """When that process began, in ticks since the boot; with the pid it is no other one."""
+    child: list[int] | None = None
+    """pid and ticks of the user's own process behind it."""
     valid_user: bool | None = None
     claimed: str | None = None
     failures: int = 0
@@ -156,6 +166,14 @@ class HostState:
     listener_stopped_us: int = 0
     before: Moment = NEVER
     """The last line before the first of the two daemons that start at a boot."""
+    called: Moment = NEVER
+    """When the live host was looked at last: a sign of life of all who were on then."""
+    ours: bool = False
+    """The live host had one of the processes that its log names: these are our processes."""
+    slept_us: int = 0
+    """How long it was suspended, all times together."""
+    asleep: list[int] | None = None
+    """(us, monotonic us) of the line that says that it is about to be suspended."""
     floating: list[tuple[int, int | None, str]] = field(default_factory=list)
     """(us, pid, reason) of ends that name no connection; kept for seconds."""
     waiting_logind: list[tuple[int, str, str]] = field(default_factory=list)
@@ -208,7 +226,7 @@ def load_host(text: str) -> HostState:
     for name in ("floating", "waiting_logind", "elevations", "sudo"):
         data[name] = [tuple(item) for item in data.get(name, [])]
     data["lifts"] = [Lift(*item) for item in data.get("lifts", [])]
-    for name in ("last", "previous", "before"):
+    for name in ("last", "previous", "before", "called"):
         data[name] = Moment(*data.get(name, NEVER))
     return HostState(**data)
 
@@ -266,6 +284,9 @@ def view(connection: Connection) -> SessionView:
         pid=connection.pid,
         boot=connection.boot,
         logind=None if closed else connection.logind,
+        ticks=connection.ticks,
+        mono_us=connection.login_mono,
+        child=None if connection.child is None else (connection.child[0], connection.child[1]),
         elevated_to=() if closed else elevated_to(connection),
         became=tuple(connection.became),
         key_name=name,
@@ -280,11 +301,13 @@ def elevated_to(connection: Connection) -> tuple[str, ...]:
 
 
 def duration(connection: Connection) -> float | None:
-    """Seconds from login to end: by the monotonic clock where both are of one boot."""
+    """Seconds from login to end, a host's sleep included: by the monotonic clock where the source
+    gives it for both (they are of one boot then), with the sleep that the log tells of; so that
+    a clock that is set changes nothing."""
     if connection.login_us is None or connection.end_us is None:
         return None
     if connection.login_mono is not None and connection.end_mono is not None:
-        micros = connection.end_mono - connection.login_mono
+        micros = connection.end_mono - connection.login_mono + connection.slept_us
     else:
         micros = connection.end_us - connection.login_us
     return max(0, micros) / 1_000_000

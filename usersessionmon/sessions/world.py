@@ -10,10 +10,10 @@ import hashlib
 import heapq
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
-from usersessionmon.model import Change, Event, Moment, Record, SessionView
+from usersessionmon.model import Change, Event, Moment, Reason, Record, SessionView
 
 from .state import Attempt, Connection, HostState, Lift, Phase
 
@@ -29,12 +29,34 @@ Address = tuple[str | None, str, int]
 Peer = tuple[str | None, str, str]
 
 
+class Down(NamedTuple):
+    """The host was brought down in order, or came up, as wtmp has it."""
+
+    time: Moment
+    up: bool
+    reason: Reason
+
+
+class Witness(NamedTuple):
+    """What others than the log know of this host's boots."""
+
+    names: frozenset[str]
+    """This host's."""
+    downs: tuple[Down, ...]
+    """In the order in which they were."""
+    last: Mapping[str, Moment]
+    """Of boots by their ids: the last sign of life."""
+
+
 class World:
     """All that is remembered, of all hosts."""
 
     def __init__(self) -> None:
         self.connections: dict[str, Connection] = {}
         self.hosts: dict[str | None, HostState] = {}
+        self.named_boots = False
+        """Some host's boots have names (a journal, or this host's own)."""
+        self.witness = Witness(frozenset(), (), {})
         self.out: list[Change] = []
         """What the event in hand led to."""
         self.touched: dict[str, Connection | None] = {}
@@ -78,7 +100,17 @@ class World:
     def of_pid(self, record: Record, pid: int | None = None) -> Connection | None:
         """The connection of a process on the record's host and boot."""
         number = record.pid if pid is None else pid
-        return None if number is None else self.connections.get(pid_key(record, number))
+        if number is None:
+            return None
+        found = self.connections.get(pid_key(record, number))
+        if found is None and record.boot is None and self.named_boots:
+            # A line of a text log from before the present boot: mostly of the boot before.
+            boots = self.host(record.host).boots
+            if boots:
+                found = self.connections.get(pid_key(record._replace(boot=boots[-1]), number))
+                if found is not None and found.began_us > record.time.us + STEP_BACK:
+                    return None
+        return found
 
     def of_address(self, host: str | None, ip: str | None, port: int | None) -> Connection | None:
         """The one that is open, or has just ended, for a client's address and port."""
@@ -106,6 +138,9 @@ class World:
 
     def of_logind(self, host: str | None, boot: str | None, name: str) -> Connection | None:
         key = self._by_logind.get((host, boot, name))
+        if key is None and boot is None and self.named_boots:
+            boots = self.host(host).boots
+            key = self._by_logind.get((host, boots[-1], name)) if boots else None
         return None if key is None else self.connections.get(key)
 
     def recent(self, host: str | None, user: str | None) -> Iterator[Connection]:
@@ -318,6 +353,7 @@ class World:
         """Take up what was saved; call once, on an empty world."""
         for state in hosts:
             self.hosts[state.name] = state
+            self.named_boots = self.named_boots or bool(state.boots)
         ordered = sorted(connections, key=lambda item: (item.login_us or item.began_us, item.key))
         for connection in ordered:
             self.add(connection)
