@@ -33,6 +33,7 @@ LOW: dict[str, set[str]] = {
     "alarm": {"model", "rules"},
     "saving": {"clock", "sd_notify", "store"},
     "silence": {"clock", "host", "model"},
+    "persons": {"clock", "host", "model", "sessions"},
     "telling": {"detect", "model"},
     "stock": {"clock", "host", "model", "rules", "sessions"},
 }

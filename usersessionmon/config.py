@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import urllib.parse
 import zoneinfo
 from collections.abc import Iterator
@@ -13,10 +14,12 @@ from pathlib import Path
 from usersessionmon.detect.settings import DetectSettings, MaintenanceSettings, QuietSettings
 from usersessionmon.errors import UserError
 from usersessionmon.model import ChangeKind
-from usersessionmon.strict import BadValueError, build, read_document, refuse
+from usersessionmon.strict import BadValueError, build, read_document, refuse, shown
 
 SYSTEM_CONFIG = Path("/etc/user-session-monitor/config.yaml")
 LOCAL_CONFIG = Path("config/config.yaml")
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+_NAME_MOST = 100
 _LONGEST = 64 * 1024
 """Bytes that are read of a file with a secret."""
 
@@ -139,15 +142,27 @@ class Settings:
     detect: DetectSettings = field(default_factory=DetectSettings)
     quiet: QuietSettings = field(default_factory=QuietSettings)
     maintenance: MaintenanceSettings = field(default_factory=MaintenanceSettings)
+    keys: dict[str, str] = field(default_factory=dict)
+    """What keys are called: fingerprint → name."""
     log: LogSettings = field(default_factory=LogSettings)
     language: Language = Language.ZH
     timezone: str = ""
     """An IANA name (``Asia/Shanghai``); empty: the host's zone."""
 
     def __post_init__(self) -> None:
+        refuse(self._mistakes())
+
+    def _mistakes(self) -> Iterator[BadValueError]:
+        for fingerprint, name in self.keys.items():
+            if not _FINGERPRINT.fullmatch(fingerprint):
+                text = f"{shown(fingerprint)} is no fingerprint (SHA256:…, as ssh-keygen -l shows)"
+                yield BadValueError("keys", text)
+            elif not (name.strip() and name.isprintable() and len(name) <= _NAME_MOST):
+                text = f"the name of {fingerprint} must be 1 to {_NAME_MOST} printable characters"
+                yield BadValueError("keys", text)
         if self.timezone and not _is_zone(self.timezone):
             text = "must be a time zone's name such as Asia/Shanghai"
-            refuse([BadValueError("timezone", text)])
+            yield BadValueError("timezone", text)
 
 
 @dataclass(frozen=True, slots=True)

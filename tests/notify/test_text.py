@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.notify.support import NOW_US, login, logout, moment, notice, queued
-from usersessionmon.model import Change, ChangeKind, Moment, Notice, Reason, Severity
+from usersessionmon.model import (
+    Change,
+    ChangeKind,
+    Link,
+    Moment,
+    NamedBy,
+    Notice,
+    Reason,
+    Severity,
+)
 from usersessionmon.notify import text
 from usersessionmon.notify.text import notice_of, render_text
 
@@ -134,6 +143,40 @@ def test_failure_and_elevation() -> None:
     assert lines[0] == "提权通知"
     assert lines[-3:] == ["目标用户：root", "命令：/bin/ls ＜x＞", "服务：sudo"]
     assert notice(su).digest == "2026-11-21 08:15:30 提权 alice - web-1 → root"
+
+
+def test_an_elevation_names_the_person_and_from_where() -> None:
+    su = Change(
+        ChangeKind.ELEVATION, moment(), "web-1", "su", user="root", target_user="postgres",
+        login_user="alice", login_from="198.51.100.7", link=Link.TTY,
+        key_name="laptop", key_named_by=NamedBy.CONFIG,
+    )  # fmt: skip
+    assert told(notice(su))[4:] == [
+        "提权时间：2026-11-21 08:15:30",
+        "登录用户：alice",
+        "来源：198.51.100.7",
+        "密钥：laptop",
+        "目标用户：postgres",
+        "服务：su",
+    ]
+    concluded = su._replace(link=Link.ONLY, inferred=True)
+    assert "登录用户：alice（推断）" in told(notice(concluded))
+    assert "Logged in as: alice (concluded)" in told(notice(concluded, "en"), language="en")
+
+
+def test_who_named_a_key_is_said_where_it_proves_nothing() -> None:
+    named = login()._replace(key_name="alice@laptop", key_named_by=NamedBy.CONFIG)
+    assert told(notice(named))[-1] == "密钥：alice@laptop"
+    comment = named._replace(key_named_by=NamedBy.COMMENT)
+    assert told(notice(comment))[-1] == "密钥：alice@laptop（公钥注释）"
+    assert told(notice(comment, "en"), language="en")[-1] == (
+        "Key: alice@laptop (comment in authorized_keys)"
+    )
+    certificate = named._replace(key_named_by=NamedBy.CERTIFICATE)
+    assert told(notice(certificate))[-1] == "密钥：alice@laptop（证书）"
+    evil = comment._replace(key_name="<at id=all></at>\nIP地址：1.1.1.1")
+    assert len(told(notice(evil))) == len(told(notice(comment)))
+    assert "<at" not in told(notice(evil))[-1]
 
 
 def test_severity() -> None:

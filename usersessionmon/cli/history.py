@@ -12,6 +12,7 @@ from typing import Any
 from usersessionmon.clock import SystemClock
 from usersessionmon.errors import UserError
 from usersessionmon.model import SessionView
+from usersessionmon.persons import named
 from usersessionmon.store import state
 from usersessionmon.store.counts import read_failures
 from usersessionmon.wiring import zone_of
@@ -66,7 +67,7 @@ def main(options: argparse.Namespace) -> int:
         only_abnormal=options.abnormal,
     )
     with saved_state_of(settings) as connection:
-        views = state.sessions(connection, query)
+        views = (named(view, settings.keys) for view in state.sessions(connection, query))
         if options.totals:
             _print_totals(options, connection, query, zone)
         elif options.json:

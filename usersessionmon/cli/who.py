@@ -13,6 +13,7 @@ from usersessionmon.config import Settings
 from usersessionmon.errors import UserError
 from usersessionmon.host import facts
 from usersessionmon.model import SessionView
+from usersessionmon.persons import named
 from usersessionmon.stock import Presence, presence
 from usersessionmon.store import state
 from usersessionmon.store.place import holder
@@ -72,13 +73,15 @@ def look(settings: Settings, before: Collection[str] = ()) -> Seen:
     """Who is on by the state and the live host; and which of the sessions of ``before`` are not."""
     names, boot = facts.host_names(), facts.boot_id()
     with saved_state_of(settings) as connection:
-        views = list(state.sessions(connection, state.Query(only_open=True)))
+        saved = state.sessions(connection, state.Query(only_open=True))
+        views = [named(view, settings.keys) for view in saved]
         there = [(view, presence(view, names, boot)) for view in views]
         there = [(view, how) for view, how in there if how is not Presence.OVER]
         gone = set(before) - {view.session for view, _ in there}
         ended = [state.session(connection, number) for number in sorted(gone)]
     running = holder(folder_of(settings)) is not None
-    return Seen(there, [view for view in ended if view is not None], running)
+    gone_views = [named(view, settings.keys) for view in ended if view is not None]
+    return Seen(there, gone_views, running)
 
 
 def _watch(options: argparse.Namespace, settings: Settings) -> int:

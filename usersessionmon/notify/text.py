@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import tzinfo
 
-from usersessionmon.model import Change, ChangeKind, Doubt, Finding, Notice, Reason, Severity
+from usersessionmon.model import (
+    Change,
+    ChangeKind,
+    Doubt,
+    Finding,
+    NamedBy,
+    Notice,
+    Reason,
+    Severity,
+)
 
 from .base import Queued
 from .sanitize import harmless
@@ -124,11 +133,23 @@ _DOUBTS = {
 }
 
 
+_NAMED_BY = {NamedBy.COMMENT: "{}（公钥注释）", NamedBy.CERTIFICATE: "{}（证书）"}
+"""A comment is whatever the account's owner wrote: it must not pass for more."""
+
+
+def _key(say: Speaker, change: Change) -> str | None:
+    form = None if change.key_named_by is None else _NAMED_BY.get(change.key_named_by)
+    if change.key_name is None or form is None:
+        return change.key_name
+    return say(form).format(change.key_name)
+
+
 def _login(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
     yield "核对", None if change.doubt is None else say(_DOUBTS[change.doubt])
     yield "客户端", change.client_host
     yield "登录方式", change.method
     yield "密钥指纹", change.key_fingerprint
+    yield "密钥", _key(say, change)
     yield "服务", change.service if change.service != "sshd" else None
     yield "终端", change.tty
 
@@ -150,6 +171,12 @@ def _failed(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
 
 
 def _elevation(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
+    person = say.user(change.login_user)
+    if person is not None and change.inferred:
+        person = say("{}（推断）").format(person)
+    yield "登录用户", person
+    yield "来源", change.login_from
+    yield "密钥", _key(say, change)
     yield "目标用户", say.user(change.target_user)
     yield "命令", change.command
     yield "服务", change.service

@@ -1,0 +1,80 @@
+"""From which processes a process comes, and to which session the kernel counts it.
+
+A process can change none of this, unless it is root's: the audit session's id stays for life, and
+children inherit it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from .alive import Host
+
+_DEPTH = 64
+_MOST = 4096
+_PROCESSES = 10_000
+_TTY = re.compile(r"(?:pts/[0-9]{1,7}|tty[A-Za-z0-9]{1,8}|console)")
+_SCOPE = re.compile(r"/session-([a-zA-Z0-9]{1,40})\.scope(?:/|$)", re.MULTILINE)
+_UNSET = "4294967295"
+
+
+def line_of(host: Host, pid: int) -> list[int]:
+    """A process and those that it comes from, nearest first, without the first of all."""
+    line: list[int] = []
+    younger: int | None = None
+    while pid > 1 and len(line) < _DEPTH and pid not in line:
+        process = host.process(pid)
+        if process is None or (younger is not None and process.ticks > younger):
+            break  # gone, and its number may be another's by now
+        line.append(pid)
+        pid, younger = process.parent, process.ticks
+    return line
+
+
+def sessions_of(host: Host, pid: int) -> list[str]:
+    """What logind may call the session of a process: the audit session's id, and its scope's."""
+    found = []
+    audit = _text(host.proc / str(pid) / "sessionid").strip()
+    if audit.isdecimal() and audit != _UNSET:
+        found.append(audit)
+    scope = _SCOPE.search(_text(host.proc / str(pid) / "cgroup"))
+    if scope is not None and scope[1] not in found:
+        found.append(scope[1])
+    return found
+
+
+def on_tty(host: Host, tty: str, dev: Path = Path("/dev")) -> Iterator[int]:
+    """The processes whose terminal this is."""
+    if _TTY.fullmatch(tty) is None:
+        return
+    try:
+        device = (dev / tty).stat().st_rdev
+    except OSError:
+        return
+    for count, pid in enumerate(host.pids()):
+        if count >= _PROCESSES:
+            return
+        fields = _text(host.proc / str(pid) / "stat").rpartition(")")[2].split()
+        if (
+            len(fields) > 4
+            and fields[4].lstrip("-").isdecimal()
+            and _device(int(fields[4])) == (device)
+        ):
+            yield pid
+
+
+def _device(number: int) -> int:
+    """A terminal as /proc/PID/stat has it (new_encode_dev), as stat(2) gives it."""
+    number &= 0xFFFFFFFF
+    major, minor = (number >> 8) & 0xFFF, (number & 0xFF) | ((number >> 12) & 0xFFF00)
+    return os.makedev(major, minor)
+
+
+def _text(path: Path) -> str:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return file.read(_MOST).decode("utf-8", "replace")
+    return ""
