@@ -111,6 +111,7 @@ class Means(Term):
     SESSION_NEW = "session_new"  # logind: a session began
     SESSION_LEFT = "session_left"  # logind: logged out, or removed
     SESSION_IDLE = "session_idle"  # logind stops an idle session
+    SESSION_STOPPED = "session_stopped"  # the host's service manager ends a session's processes
     SHUTDOWN = "shutdown"  # the host is going down
     SLEEPS = "sleeps"  # the host is about to be suspended
     WOKE = "woke"  # … and goes on

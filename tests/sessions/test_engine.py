@@ -548,3 +548,27 @@ def test_logind_may_be_the_first_to_say_that_somebody_left() -> None:
         *logout("08:00:20", 10, "alice", 1),
     ]
     assert brief(lines) == ["login alice", "logout alice user 20"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ("Stopping session-3.scope - Session 3 of User alice...", "", "killed"),
+        ("", "Stopping session-3.scope - Session 3 of User alice...", "unknown"),
+        ("", "session-3.scope: Failed with result 'oom-kill'.", "killed"),
+        ("Stopping session-4.scope - Session 4 of User bob...", "", "unknown"),
+    ],
+)
+def test_the_service_manager_ends_a_session(before: str, after: str, reason: str) -> None:
+    lines = [
+        "08:00:00 sshd[10]: Accepted password for alice from 192.0.2.1 port 5 ssh2",
+        "08:00:00 sshd[10]: pam_unix(sshd:session): session opened for user alice(uid=1) by "
+        "(uid=0)",
+        "08:00:00 systemd-logind[2]: New session 3 of user alice.",
+        *([f"08:05:00 systemd[1]: {before}"] if before else []),
+        "08:05:00 sshd[10]: pam_unix(sshd:session): session closed for user alice",
+        *([f"08:05:00 systemd[1]: {after}"] if after else []),
+        "08:06:00 CRON[1]: x",
+    ]
+    (_, logout) = events(lines)
+    assert (logout["reason"], logout["abnormal"]) == (reason, reason == "killed")

@@ -52,6 +52,7 @@ _EXPLAIN = frozenset(
 )
 _LOGIND_SAYS = frozenset({Means.SESSION_NEW, Means.SESSION_LEFT, Means.SESSION_IDLE})
 _HOST_SAYS = frozenset({Means.SHUTDOWN, Means.BOOT, Means.BOOT_HINT})
+_MANAGER_SAYS = _HOST_SAYS | {Means.SESSION_STOPPED}
 _LOGIND = ("systemd-logind", "elogind", "elogind-daemon")
 _LOGIND_UNITS = ("systemd-logind.service", "elogind.service")
 _DAEMONS = frozenset({"sshd", "sshd-session", "sshd-auth", "login", "dropbear", "kernel", *_LOGIND})
@@ -115,7 +116,7 @@ def _by_root(event: Event, trusted: Trusted) -> Verdict:
         return Verdict.UNPROVEN
     if _is_logind_line(event):
         return Verdict.TRUSTED if _is_logind(trusted) else Verdict.FORGED
-    if event.means in _HOST_SAYS and event.record.program == "systemd":
+    if event.means in _MANAGER_SAYS and event.record.program == "systemd":
         # A user's service manager has the same tag; only the first process speaks for the host.
         return Verdict.TRUSTED if event.record.pid == 1 else Verdict.UNPROVEN
     return Verdict.TRUSTED

@@ -267,6 +267,24 @@ def session_idle(world: World, event: Event) -> None:
         world.index(connection)
 
 
+def session_stopped(world: World, event: Event) -> None:
+    """The service manager ends a session's processes: at somebody's command, or for want of memory.
+
+    Before its end this is why.  What is left of one that is over is only cleared away, unless the
+    line itself says that the session ended by it.
+    """
+    record = event.record
+    connection = world.of_logind(record.host, record.boot, event.got.get("logind_session", ""))
+    if connection is None or connection.reason is not None:
+        return
+    if connection.phase is Phase.OPEN:
+        connection.reason = Reason.KILLED
+        world.index(connection)
+    elif connection.phase is Phase.ENDING and "reason" in event.got:
+        connection.reason = Reason(event.got["reason"])
+        conclude(world, connection)
+
+
 def _end(connection: Connection, event: Event, by: str) -> None:
     """Note when and by which line it ended; PAM's time is the better one."""
     connection.phase = Phase.ENDING
@@ -352,4 +370,5 @@ KINDS = {
     Means.ENDED: ended,
     Means.SESSION_LEFT: session_left,
     Means.SESSION_IDLE: session_idle,
+    Means.SESSION_STOPPED: session_stopped,
 }
