@@ -35,7 +35,8 @@ LOW: dict[str, set[str]] = {
     "silence": {"clock", "host", "model"},
     "persons": {"clock", "host", "model", "sessions"},
     "telling": {"detect", "model"},
-    "stock": {"clock", "host", "model", "rules", "sessions"},
+    "stock": {"clock", "host", "model", "sessions"},
+    "rollcall": {"clock", "host", "model", "sessions", "stock"},
 }
 MAY_IMPORT: dict[str, set[str]] = {
     **LOW,

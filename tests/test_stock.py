@@ -6,13 +6,12 @@ import os
 from datetime import UTC
 from pathlib import Path
 
-import pytest
-
+from tests.host.test_alive import BOOT, TICKS, Tree
 from usersessionmon.clock import ManualClock
 from usersessionmon.host.alive import Host
 from usersessionmon.model import Change, ChangeKind, Doubt, Moment, SessionView
-from usersessionmon.sessions.engine import Engine, Found
-from usersessionmon.stock import Presence, RollCall, doubted, moment_of, presence, take_stock
+from usersessionmon.sessions.engine import Engine
+from usersessionmon.stock import Presence, doubted, moment_of, presence, take_stock
 
 NAMES = {"web-1"}
 NOW = 1_795_250_000_000_000
@@ -93,13 +92,13 @@ def test_stock_is_taken_of_persons_alone(tmp_path: Path) -> None:
     sessions.mkdir(parents=True)
     person = (
         "UID=1000\nUSER=alice\nACTIVE=1\nSTATE=active\nREMOTE=1\nREMOTE_HOST=198.51.100.7\n"
-        f"SERVICE=sshd\nCLASS=user\nTTY=pts/0\nLEADER={os.getpid()}\nREALTIME={NOW}\n"
+        f"SERVICE=sshd\nCLASS=user\nTTY=pts/0\nLEADER=10\nREALTIME={NOW}\n"
     )
     (sessions / "7").write_text(person)
     (sessions / "8").write_text(person.replace("CLASS=user", "CLASS=manager"))
     (sessions / "9").write_text(person.replace("STATE=active", "STATE=closing"))
     engine = Engine()
-    host = Host(run=tmp_path)
+    host = Host(proc=tmp_path / "proc", run=tmp_path)
     changes = take_stock(
         engine, NAMES, "web-1", "a" * 32, UTC, ManualClock(NOW), new=True, host=host
     )
@@ -110,53 +109,20 @@ def test_stock_is_taken_of_persons_alone(tmp_path: Path) -> None:
     assert row.login_time == moment_of(NOW, UTC)
 
 
-def test_the_roll_is_called_twice_before_anybody_is_missing(tmp_path: Path) -> None:
-    """A session whose process was there ends when it is gone; one that never was stays."""
-    proc = tmp_path / "proc"
-    for process in ("1", "10"):
-        (proc / process).mkdir(parents=True)
-        (proc / process / "stat").write_text(f"{process} (login) S 1 1 1 0 -1 " + "0 " * 40)
-    host = Host(proc=proc, run=tmp_path)
-    clock = ManualClock(NOW)
-    engine = Engine()
-    for pid, name in ((10, "alice"), (11, "bob")):
-        since = moment_of(NOW, UTC)
-        engine.adopt("web-1", None, Found(name, "login", pid, since, None, None, None, name, None))
-    roll = RollCall(NAMES, None, UTC, clock, host)
-    assert roll.call(engine) == []
-    (proc / "10" / "stat").unlink()
-    (proc / "10").rmdir()
-    assert roll.call(engine) == []  # not yet time
-    clock.advance(30)
-    assert roll.call(engine) == []  # missing once: its last line may be on its way
-    clock.advance(30)
-    (change,) = roll.call(engine)
-    assert (change.kind, change.user, change.inferred) == (ChangeKind.LOGOUT, "alice", True)
-    assert [view.user for _, view in engine.open_sessions()] == ["bob"]
+def test_whose_process_it_is_does_not_hang_on_the_wall_clock(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    tree.add(10, "sshd", "sshd: alice [priv]", start=100)
+    login = Moment((BOOT + 101) * 1_000_000, "")
 
+    def look(suspended_us: int = 0, **more: object) -> Presence:
+        view = _view(service="sshd", pid=10, login_time=login, **more)
+        return presence(view, NAMES, "a" * 32, tree.host, suspended_us)
 
-def test_many_are_looked_for_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from usersessionmon import stock
-
-    monkeypatch.setattr(stock, "CALL_MOST", 2)
-    proc = tmp_path / "proc"
-    for process in ("1", "10", "11", "12"):
-        (proc / process).mkdir(parents=True)
-        (proc / process / "stat").write_text(f"{process} (login) S 1 1 1 0 -1 " + "0 " * 40)
-    clock = ManualClock(NOW)
-    engine = Engine()
-    for pid in (10, 11, 12):
-        since = moment_of(NOW, UTC)
-        name = f"u{pid}"
-        engine.adopt("web-1", None, Found(name, "login", pid, since, None, None, None, name, None))
-    roll = RollCall(NAMES, None, UTC, clock, Host(proc=proc, run=tmp_path))
-    for _ in range(2):
-        assert roll.call(engine) == []
-        clock.advance(30)
-    (proc / "12" / "stat").unlink()
-    (proc / "12").rmdir()
-    told = []
-    for _ in range(4):
-        told += roll.call(engine)
-        clock.advance(30)
-    assert [change.user for change in told] == ["u12"]
+    assert look() is Presence.THERE
+    (tree.proc / "stat").write_text(f"btime {BOOT + 3600}\n")  # the clock was set an hour on
+    assert look() is Presence.UNKNOWN
+    assert look(ticks=100 * TICKS) is Presence.THERE
+    assert look(ticks=99 * TICKS) is Presence.GONE, "another process of the same number"
+    assert look(mono_us=101_000_000) is Presence.UNKNOWN
+    assert look(mono_us=50_000_000) is Presence.GONE, "it began after that login"
+    assert look(mono_us=50_000_000, suspended_us=60_000_000) is Presence.UNKNOWN

@@ -75,8 +75,9 @@ class Monitor:
     notifier: Notifier
     stock: Callable[[Engine], Iterable[Change]]
     """Looks at the live host; called once, when the log's end is reached first."""
-    call: Callable[[Engine], list[Change]] = lambda _engine: []
-    """Asks the host for the open sessions, now and then; called when the log has no more."""
+    call: Callable[[Engine, bool], list[Change]] = lambda _engine, _gap: []
+    """Asks the host for the open sessions, now and then; called when the log has no more.  The
+    second argument: the log has lost lines."""
     look: Callable[[Change], Change] = lambda change: change
     """Compares a change of a log that proves nothing with the live host, and marks it."""
     alarm: Alarm | None = None
@@ -99,6 +100,7 @@ class Monitor:
     _saved_us: int = 0
     _lines: int = 0
     _doubted: int = 0
+    _losses: int = 0
     _last_line: Moment | None = None
     _watchdog: float | None = field(init=False)
     _watchdog_at: float = 0.0
@@ -184,7 +186,7 @@ class Monitor:
             if not self._stocked:
                 self._stocked = True
                 changes += self.stock(self.pipeline.engine)
-            changes += self.call(self.pipeline.engine)
+            changes += self.call(self.pipeline.engine, self._has_gap(batch))
             changes += self.pipeline.engine.tick(self.clock.monotonic())
         now = self.clock.now_us()
         if self.told_us is not None:
@@ -195,6 +197,11 @@ class Monitor:
         elif batch.position is not None and abs(now - self._saved_us) >= IDLE_SAVE_US:
             self._save((), now)
         return batch.at_end
+
+    def _has_gap(self, batch: Batch) -> bool:
+        """Whether lines may be missing since this was asked last."""
+        before, self._losses = self._losses, self.pipeline.losses
+        return bool(batch.notes) or before != self._losses
 
     def _alarms(self, batch: Batch, now_us: int) -> list[Notice]:
         """What is told of the log itself, and of failures that have ceased."""

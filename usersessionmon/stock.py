@@ -6,19 +6,20 @@ is suppressed by it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from usersessionmon.clock import Clock
-from usersessionmon.host.alive import START_SLACK_US, Host, LogindSession
-from usersessionmon.model import Change, ChangeKind, Doubt, Moment, SessionView
-from usersessionmon.rules.fields import is_ip, read_ip
+from usersessionmon.host.alive import START_SLACK_US, Host
+from usersessionmon.host.people import SSHD, Person, people
+from usersessionmon.host.utmp import REBOOTS, Down
+from usersessionmon.model import Change, ChangeKind, Doubt, Moment, Reason, SessionView
 from usersessionmon.sessions.engine import Engine, Found
+from usersessionmon.sessions.world import Down as HostDown
+from usersessionmon.sessions.world import Witness
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SSHD = frozenset({"sshd", "sshd-session"})
-_PERSONS = frozenset({"user", "user-early", "user-light", "user-incomplete"})
 
 
 class Presence(StrEnum):
@@ -31,17 +32,25 @@ class Presence(StrEnum):
 
 
 def presence(
-    view: SessionView, names: Collection[str], boot: str | None, host: Host | None = None
+    view: SessionView,
+    names: Collection[str],
+    boot: str | None,
+    host: Host | None = None,
+    suspended_us: int = 0,
 ) -> Presence:
-    """Look whether a session's process is still there."""
+    """Look whether a session's process is still there; ``suspended_us``: how long this boot has
+    been suspended, which a session's monotonic time does not count and its process's does."""
     if view.host is None or view.host not in names or view.pid is None:
         return Presence.UNKNOWN
     if view.boot is not None and boot is not None and view.boot != boot:
         return Presence.OVER
     live = host or Host()
-    login = view.login_time
-    if view.service == "sshd" and login is not None:
-        there = live.holds_session(view.pid, _SSHD, login.us)
+    if view.ticks is not None:
+        there = live.is_same(view.pid, view.ticks)
+    elif _is_younger(view, boot, live, suspended_us):
+        there = False
+    elif view.service == "sshd" and view.login_time is not None:
+        there = live.holds_session(view.pid, SSHD, view.login_time.us)
     else:
         there = live.process_alive(view.pid)
     if there is None:
@@ -49,10 +58,16 @@ def presence(
     return Presence.THERE if there else Presence.GONE
 
 
-CALL_SECONDS = 20.0
-"""How often the open sessions are looked for."""
-CALL_MOST = 1000
-"""How many are looked for at once; where more are on, the others' turn comes later."""
+def _is_younger(view: SessionView, boot: str | None, live: Host, suspended_us: int) -> bool:
+    """Whether the process began after the login that is said to be its, whatever was done to the
+    wall clock."""
+    if view.mono_us is None or view.pid is None or boot is None or view.boot != boot:
+        return False
+    ticks = live.start_ticks(view.pid)
+    latest = view.mono_us + suspended_us + START_SLACK_US
+    return ticks is not None and live.uptime_us(ticks) > latest
+
+
 FRESH_US = 2_000_000
 """A login that is read this soon after it was logged can be compared with its process."""
 
@@ -76,7 +91,7 @@ def doubted(
     alive = live.process_alive(change.pid)
     if alive is False:
         return change._replace(doubt=Doubt.NO_PROCESS)
-    if alive and live.process_is(change.pid, _SSHD) is False:
+    if alive and live.process_is(change.pid, SSHD) is False:
         return change._replace(doubt=Doubt.OTHER_PROCESS)
     # A line comes before logind has its session, so that none is no sign of anything; but whoever
     # is on by ssh may name the process of his own login.
@@ -93,60 +108,23 @@ def moment_of(us: int, zone: tzinfo) -> Moment:
     return Moment(us, time.isoformat(timespec="microseconds" if us % 1_000_000 else "seconds"))
 
 
-class RollCall:
-    """The open sessions of this host, asked for again and again.
-
-    A session whose process was there and is missing twice in a row has ended unseen: the log was
-    cut, the logger dropped its line, or sshd runs without PAM.  Others are never touched.
-    """
-
-    def __init__(
-        self,
-        names: Collection[str],
-        boot: str | None,
-        zone: tzinfo,
-        clock: Clock,
-        host: Host | None = None,
-    ) -> None:
-        self._names = names
-        self._boot = boot
-        self._zone = zone
-        self._clock = clock
-        self._host = host or Host()
-        self._next = 0.0
-        self._at = 0
-        self._missing: set[str] = set()
-
-    def call(self, engine: Engine) -> list[Change]:
-        """Look, if it is time to; what ended unseen is told."""
-        now = self._clock.monotonic()
-        if now < self._next:
-            return []
-        self._next = now + CALL_SECONDS
-        views = list(engine.open_sessions())
-        some = views[self._at : self._at + CALL_MOST]
-        self._at = self._at + CALL_MOST if self._at + CALL_MOST < len(views) else 0
-        missing: dict[str, SessionView] = {}
-        for key, view in some:
-            how = presence(view, self._names, self._boot, self._host)
-            if how is Presence.THERE:
-                engine.confirm(key)
-            elif how is Presence.GONE:
-                missing[key] = view
-        gone = self._without_those_logind_has(missing)
-        time = moment_of(self._clock.now_us(), self._zone)
-        changes = [
-            change for key in sorted(gone & self._missing) for change in engine.gone(key, time)
-        ]
-        self._missing = (self._missing - {key for key, _ in some}) | gone
-        return changes
-
-    def _without_those_logind_has(self, missing: Mapping[str, SessionView]) -> set[str]:
-        """sshd's child outlives a monitor that was killed: then the person is still on."""
-        if not missing:
-            return set()
-        active = {found.id for found in self._host.logind_sessions() if found.state != "closing"}
-        return {key for key, view in missing.items() if view.logind not in active}
+def witness(
+    names: Collection[str], downs: Iterable[Down], last: Mapping[str, int], zone: tzinfo
+) -> Witness:
+    """What wtmp and the journal's last entries (boot id → microseconds UTC) say of this host's
+    boots, for the engine."""
+    return Witness(
+        frozenset(names),
+        tuple(
+            HostDown(
+                moment_of(down.time_us, zone),
+                down.up,
+                Reason.REBOOT if down.level == REBOOTS else Reason.SHUTDOWN,
+            )
+            for down in downs
+        ),
+        {boot: moment_of(us, zone) for boot, us in last.items()},
+    )
 
 
 def take_stock(
@@ -162,8 +140,8 @@ def take_stock(
 ) -> list[Change]:
     """Bring the engine up to the live host, once, when the log's end is reached.
 
-    What an earlier boot left open is ended; with ``new`` (nothing was followed before) the
-    sessions that logind knows are taken up, so that their logout will be told with its duration.
+    What an earlier boot left open is ended; with ``new`` (nothing was followed before) whoever is
+    on is taken up, so that their logout will be told with its duration.
     """
     changes: list[Change] = []
     now = moment_of(clock.now_us(), zone)
@@ -172,28 +150,24 @@ def take_stock(
             if known is not None and known in names:
                 changes += engine.booted(known, boot, now)
     if new:
-        for session in (host or Host()).logind_sessions():
-            found = _found(session, zone)
-            if found is not None:
-                engine.adopt(name, boot, found)
+        for person in people(host or Host()):
+            engine.adopt(name, boot, found(person, zone, now))
     return changes
 
 
-def _found(session: LogindSession, zone: tzinfo) -> Found | None:
-    """A logind session as something that the engine can take up; None for nobody's."""
-    if session.klass not in _PERSONS or session.leader is None or session.user is None:
-        return None
-    if session.state == "closing" or session.since_us is None:
-        return None
-    remote = session.remote_host or ""
+def found(person: Person, zone: tzinfo, now: Moment) -> Found:
+    """Somebody who is on, as the engine takes them up."""
     return Found(
-        user=session.user,
-        service=session.service or "login",
-        pid=session.leader,
-        since=moment_of(session.since_us, zone),
-        ip=read_ip(remote) if is_ip(remote) else None,
-        client_host=remote if remote and not is_ip(remote) else None,
-        tty=session.tty,
-        logind=session.id,
-        uid=session.uid,
+        user=person.user,
+        service=person.service,
+        pid=person.pid,
+        since=now if person.since_us is None else moment_of(person.since_us, zone),
+        ip=person.ip,
+        client_host=person.client_host,
+        tty=person.tty,
+        logind=person.logind,
+        uid=person.uid,
+        port=person.port,
+        ticks=person.ticks,
+        child=person.child,
     )

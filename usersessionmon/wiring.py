@@ -19,7 +19,7 @@ from usersessionmon.clock import Clock, SystemClock, Waker
 from usersessionmon.config import Settings, Style, read_webhook
 from usersessionmon.detect.watch import Watch
 from usersessionmon.errors import TroubleError
-from usersessionmon.host import facts
+from usersessionmon.host import boots, facts
 from usersessionmon.model import Bout, Change, Finding, Forged, Notice, Record
 from usersessionmon.notify.courier import BatchChannel
 from usersessionmon.notify.delivery import DeliveryWorker
@@ -33,6 +33,7 @@ from usersessionmon.notify.text import notice_of
 from usersessionmon.notify.trouble import damaged_notice
 from usersessionmon.notify.unusual import bout_notice
 from usersessionmon.pipeline import Pipeline
+from usersessionmon.rollcall import RollCall
 from usersessionmon.rules.coverage import Shapes
 from usersessionmon.rules.matcher import RuleSet, load_rules
 from usersessionmon.rules.pack import Keeps, identifiers
@@ -42,8 +43,9 @@ from usersessionmon.silence import SINCE, Connected, Silence, Silent
 from usersessionmon.sources.auto import Choice, choose
 from usersessionmon.sources.base import Source
 from usersessionmon.sources.journal import JournalSource
+from usersessionmon.sources.journal_boots import last_entries
 from usersessionmon.sources.tail import TailSource
-from usersessionmon.stock import RollCall, doubted, moment_of, take_stock
+from usersessionmon.stock import doubted, moment_of, take_stock, witness
 from usersessionmon.store import db, detectors, state
 from usersessionmon.store.damage import UNTOLD, Damage, set_aside
 from usersessionmon.store.faults import DamagedError, trouble
@@ -141,16 +143,30 @@ def open_source(
     )
 
 
-def boot_marker(here: Here) -> Callable[[Record], Record]:
-    """Give this host's own records of a text log the boot that they were written in."""
-    boot_of = facts.boot_of(here.boot, facts.boot_time_us())
+class BootMarker:
+    """Gives this host's own records of a text log the boot that they were written in: by their
+    time, and what is read once the log's end was reached is of this one, whatever was done to the
+    clock."""
 
-    def mark(record: Record) -> Record:
-        if record.host not in here.names or record.boot is not None:
+    def __init__(self, here: Here) -> None:
+        self._names = here.names
+        self._boot = here.boot
+        self._boot_of = facts.boot_of(here.boot, facts.boot_time_us())
+        self.live = False
+
+    def __call__(self, record: Record) -> Record:
+        if record.host not in self._names or record.boot is not None:
             return record
-        return record._replace(boot=boot_of(record.time.us))
+        return record._replace(boot=self._boot if self.live else self._boot_of(record.time.us))
 
-    return mark
+
+def call_witnesses(engine: Engine, here: Here) -> None:
+    """Ask others than the log for the ends of this host's boots, where one has ended since."""
+    mine = [name for name in engine.host_names() if name is not None and name in here.names]
+    ended = {boot for name in mine for boot in engine.boots_of(name)} - {here.boot}
+    if any(engine.boots_of(name)[-1:] != (here.boot,) for name in mine):
+        last = last_entries(sorted(ended))
+        engine.know(witness(here.names, boots.ups_and_downs(), last, here.zone))
 
 
 def position_key(choice: Choice) -> str:
@@ -309,7 +325,9 @@ def monitor(
                 rotated=rebuilding,
                 waker=waker,
             )
-            pipeline = Pipeline(rules, engine, boot_marker(here), Shapes(rules))
+            call_witnesses(engine, here)
+            marker = BootMarker(here)
+            pipeline = Pipeline(rules, engine, marker, Shapes(rules))
             telling = telling_of(settings, here)
             bad = telling.watch.load(detectors.read_detectors(connection))
             if bad:
@@ -329,8 +347,14 @@ def monitor(
                 clock=clock,
                 waker=waker,
                 notifier=Notifier(),
-                stock=stock_of(here, clock, choice, new=new),
-                call=RollCall(here.names, here.boot, here.zone, clock).call,
+                stock=stock_of(here, clock, choice, marker, new=new),
+                call=RollCall(
+                    here.names,
+                    here.boot,
+                    here.zone,
+                    clock,
+                    name=lambda engine: log_name(here, choice, engine),
+                ).call,
                 look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
                 alarm=alarm,
                 silence=silence_of(settings, here, source, clock, state.read_facts(connection)),
@@ -399,11 +423,12 @@ def opening_of(
 
 
 def stock_of(
-    here: Here, clock: Clock, choice: Choice, *, new: bool
+    here: Here, clock: Clock, choice: Choice, marker: BootMarker, *, new: bool
 ) -> Callable[[Engine], Iterable[Change]]:
     """The look at the live host that ``Monitor.stock`` asks for."""
 
     def look(engine: Engine) -> Iterable[Change]:
+        marker.live = True
         name = log_name(here, choice, engine)
         return take_stock(engine, here.names, name, here.boot, here.zone, clock, new=new)
 

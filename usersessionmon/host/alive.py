@@ -93,6 +93,14 @@ class Host:
         """When the process began, in ticks since the boot (``Process.ticks``)."""
         return _ticks(self._stat(pid))
 
+    def is_same(self, pid: int, ticks: int) -> bool | None:
+        """Is the process still the one that began then?  None when /proc may hide it."""
+        alive = self.process_alive(pid)
+        if not alive:
+            return alive
+        now = self.start_ticks(pid)
+        return None if now is None else now == ticks
+
     def since_us(self, ticks: int | None) -> int | None:
         """Ticks since the boot as a moment (microseconds UTC, exact to about a second) of the
         clock as it is set now."""

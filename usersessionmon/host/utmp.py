@@ -24,6 +24,8 @@ _LAYOUTS = (
 )
 _PROBED = 16
 _KINDS = 10
+REBOOTS = "6"
+"""sysvinit's run level of a reboot."""
 _RUN_LEVEL, _BOOT, _LOGIN, _DEAD = 1, 2, 7, 8
 
 

@@ -232,8 +232,12 @@ class Engine:
         """
         record = Record(found.since, host, "", found.pid, "", boot=boot)
         known = self._world.of_pid(record)
-        if known is not None and known.phase is Phase.HALF:
-            self._world.forget(known)  # its last line is all that was lost
+        other = known is not None and known.ticks not in {None, found.ticks}
+        if known is not None and (
+            known.phase is Phase.HALF or (known.phase is Phase.ENDED and other)
+        ):
+            # The login's line alone was lost; or the number was given out again.
+            self._world.forget(known)
         elif known is not None or self._is_known(host, boot, found):
             return False
         connection = Connection(
@@ -363,6 +367,10 @@ class Engine:
     def host_names(self) -> tuple[str | None, ...]:
         """The hosts that the log has named."""
         return tuple(self._world.hosts)
+
+    def boots_of(self, host: str) -> tuple[str, ...]:
+        """The boots of a host by their ids, the latest last; a few only."""
+        return tuple(self._world.host(host).boots)
 
     def open_sessions(self) -> Iterable[tuple[str, SessionView]]:
         """(key, row) of everybody who is on."""

@@ -73,14 +73,13 @@ def _heard(world: World, present: Connection, event: Event) -> None:
     present.method = event.got.get("method", present.method)
     present.key_fingerprint = event.got.get("key_fingerprint")
     present.key_id = event.got.get("key_id")
-    present.port = event.got.get("port", present.port)
+    _complete(world, present, event)
     if present.phase is Phase.OPEN:
         present.login_us, present.login_text = event.record.time
         present.login_mono = event.record.mono_us
         if present.untold:
             present.untold = False
             world.out.append(login_change(present))
-    _complete(world, present, event)
 
 
 def opened(world: World, event: Event) -> None:
