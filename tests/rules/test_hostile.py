@@ -144,3 +144,12 @@ def test_a_line_pumped_to_the_cap_is_matched_in_bounded_time() -> None:
                 line.match(text)
                 slowest = max(slowest, time.perf_counter() - before)
     assert slowest < 0.5
+
+
+def test_long_foreign_text_is_not_remembered() -> None:
+    rules = load_rules("generic")
+    table = rules.table("sshd")
+    assert table is not None
+    table.hush("Bad protocol version identification 'short' from 192.0.2.1 port 1")
+    table.hush(f"Bad protocol version identification '{'x' * 500}' from 192.0.2.1 port 1")
+    assert [len(text) < 200 for text in table.quiet] == [True]

@@ -305,7 +305,9 @@ rules:
 
 def test_a_journal_is_searched_for_the_programs_of_other_facilities() -> None:
     builtin = identifiers(RULES.packs)
-    assert set(builtin) == {"xrdp-sesman", "vsftpd", "proftpd", "pure-ftpd"}
+    ftp = {"vsftpd", "proftpd", "pure-ftpd"}
+    others = {"xrdp-sesman", "xrdp-sesexec", "systemd", *ftp}
+    assert set(builtin) == others
     for pack in RULES.packs:
         assert set(pack.spec.other_facilities) <= set(pack.spec.programs), pack.name
     own = _pack('programs: [myvpnd, "my*", ""]\nrules: {}')

@@ -305,3 +305,89 @@ def test_what_is_nobodys_login_is_told_by_no_program(program: str, service: str)
         )
         == []
     )
+
+
+# --- one attempt, one failure ---------------------------------------------------------------------
+
+
+def test_su_that_tells_of_a_wrong_password_twice() -> None:
+    """shadow's su writes a sentence and a line in the form of its own log."""
+    lines = ["su[7]: FAILED su for root by bob", "su[7]: - /dev/pts/0 bob:root"]
+    assert _kinds("su[7]: pam_authenticate: Authentication failure", *lines, *lines) == [
+        (FAILED, "su", "root"),
+        (FAILED, "su", "root"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tag", "service"),
+    [("sddm-helper", "sddm"), ("gdm-password]", "gdm-password"), ("lightdm", "lightdm")],
+)
+def test_a_wrong_password_at_a_screen_before_the_right_one(tag: str, service: str) -> None:
+    """Each attempt has a process; one that failed by pam_unix and was let in by another module has
+    not failed."""
+    pam = "authentication failure; logname= uid=0 euid=0 tty=:0 ruser= rhost=  user=alice"
+    failed = f"pam_unix({service}:auth): {pam}"
+    opened = f"pam_unix({service}:session): session opened for user alice(uid=1000) by (uid=0)"
+    name = service.removesuffix("-password")
+    found = _kinds(f"{tag}[6]: {failed}", f"{tag}[7]: {opened}")
+    assert sorted(found) == [(LOGIN, name, "alice"), (FAILED, name, "alice")]
+    assert _kinds(f"{tag}[6]: {failed}", f"{tag}[6]: {opened}") == [(LOGIN, name, "alice")]
+
+
+def test_a_remote_name_that_makes_up_a_client() -> None:
+    """vsftpd hands PAM the name that the client gave, blanks and all, before the address."""
+    name = "x rhost=192.0.2.1  user=root"
+    text = (
+        "vsftpd[5]: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp "
+        f"ruser={name} rhost=203.0.113.9  user={name}"
+    )
+    events, _ = _run(text)
+    assert [(event["user"], event["ip"]) for event in events] == [(None, None)]
+    events, _ = _run(text, f'vsftpd[5]: [{name}] FAIL LOGIN: Client "203.0.113.9"')
+    assert [(event["user"], event["ip"]) for event in events] == [(name, "203.0.113.9")]
+
+
+# --- programs in several processes ----------------------------------------------------------------
+
+
+def test_xrdp_since_0_10() -> None:
+    """PAM is called by xrdp-sesexec, one for each session."""
+    pam = "xrdp-sesexec[9]: pam_unix(xrdp-sesman:session): session"
+    events, _ = _run(
+        "xrdp-sesman[5]: [INFO ] ++ created session: username alice, ip ::ffff:192.0.2.62",
+        f"{pam} opened for user alice(uid=1000) by (uid=0)",
+        f"{pam} closed for user alice",
+    )
+    assert [(event["event"], event["ip"]) for event in events] == [
+        (LOGIN, "192.0.2.62"),
+        (LOGOUT, "192.0.2.62"),
+    ]
+
+
+def test_proftpd_names_its_client_first() -> None:
+    client = "proftpd[5]: web-1 (192.0.2.61[192.0.2.61])"
+    events, _ = _run(
+        f"{client} - FTP session opened.",
+        "proftpd[5]: pam_unix(proftpd:session): session opened for user alice by (uid=0)",
+        f"{client} - USER alice: Login successful.",
+        "proftpd[5]: pam_unix(proftpd:session): session closed for user alice",
+        f"{client} - FTP session closed.",
+    )
+    assert [(event["event"], event["ip"]) for event in events] == [
+        (LOGIN, "192.0.2.61"),
+        (LOGOUT, "192.0.2.61"),
+    ]
+
+
+def test_a_session_that_cannot_be_locked_into_its_folder() -> None:
+    events, _ = _run(
+        f"sshd[70]: Accepted password for {ALICE} ssh2",
+        "sshd[70]: pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)",
+        'sshd[72]: fatal: bad ownership or modes for chroot directory component "/srv/"',
+        "sshd[70]: pam_unix(sshd:session): session closed for user alice",
+    )
+    assert [(event["event"], event.get("reason")) for event in events] == [
+        (LOGIN, None),
+        (LOGOUT, "killed"),
+    ]

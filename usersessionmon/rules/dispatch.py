@@ -16,6 +16,7 @@ from .words import Word
 
 MEMO = 4096
 """Foreign words that are remembered at most."""
+_QUIET = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,9 @@ class ProgramTable:
         return ends.known.get(text[text.rfind(" ") + 1 :], ends.other)
 
     def hush(self, text: str) -> None:
-        """Remember that this message means nothing."""
+        """Remember that this message means nothing; a long one is foreign text."""
+        if len(text) > _QUIET:
+            return
         if len(self.quiet) >= MEMO:
             self.quiet.clear()
         self.quiet.add(text)

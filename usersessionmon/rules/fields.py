@@ -164,6 +164,7 @@ HOLES: dict[str, Hole] = {
         r"(?:user NOT |command not |setid command |a password is |a terminal is |no tty |sorry, |"
         r"problem with |unknown user|unable to |parse error |account validation |policy |PAM )[^;]*"
     ),
+    "ruser": _forget(r"[^ ].*?"),
     "serial": _forget(r"[0-9]{1,20}"),
     "number": _forget(r"-?[0-9]{1,20}"),
     "word": _forget(r"\S{1,512}"),

@@ -15,7 +15,7 @@ from .fields import HOLES
 FREE = frozenset(
     {
         *("user", "claimed", "name", "claimed_name", "key_id", "command", "text", "some_text"),
-        *("ending", "padding", "sudo_parts", "sudo_more", "sudo_refusal"),
+        *("ending", "padding", "ruser", "sudo_parts", "sudo_more", "sudo_refusal"),
     }
 )
 """The holes that may hold blanks."""

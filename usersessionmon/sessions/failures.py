@@ -14,6 +14,9 @@ from .world import SECOND, World, attempt_of, new_connection, pid_key
 
 HINT_WAIT = 15 * SECOND
 """A better line of the same attempt comes within PAM's delay after a failure (about 2 s)."""
+SAME_FAILURE = 2 * SECOND
+"""Two lines of su about one wrong password come within this."""
+_KEPT = 63
 HALF_LIFE = 600 * SECOND
 """A connection without a login is given up after this (sshd's LoginGraceTime is 120 s)."""
 
@@ -212,6 +215,9 @@ def absorb_hints(world: World, event: Event) -> None:
     peer = got.get("ip") or got.get("client_host") or ""
     user = got.get("user")
     hinted = world.hinted(record.host, event.service, peer)
+    if event.means is Means.OPENED and event.service != "sshd" and record.pid is not None:
+        # a desktop's login has a process for each attempt: another's failure was one
+        hinted = [item for item in hinted if item.pid in {None, record.pid}]
     hinted.sort(key=lambda item: (item.pid != record.pid, item.began_us, item.key))
     for connection in hinted:
         for item in connection.attempts:
@@ -311,8 +317,19 @@ def tell(
 
 
 def elevation_failed(world: World, event: Event) -> None:
-    """su or sudo: a wrong password, told by the program itself."""
+    """su or sudo: a wrong password, told by the program itself; shadow's su says it twice."""
     record, got = event.record, event.got
+    host = world.host(record.host)
+    now, has_tty = record.time.us, "tty" in got
+    twin = (record.pid, got.get("user"), not has_tty)
+    fresh = [item for item in host.su_failures if abs(now - item[0]) <= SAME_FAILURE]
+    known = next((item for item in fresh if event.service == "su" and item[1:] == twin), None)
+    if known is not None:
+        fresh.remove(known)
+        host.su_failures = fresh
+        return
+    if event.service == "su":
+        host.su_failures = [*fresh[-_KEPT:], (now, record.pid, got.get("user"), has_tty)]
     world.out.append(
         Change(
             kind=ChangeKind.LOGIN_FAILED,

@@ -37,8 +37,8 @@ def accepted(world: World, event: Event) -> None:
         _heard(world, present, event)
         return
     connection = _fresh(world, event)
-    twin = None if connection else _twin(world, event, "accepted")
-    if twin is not None:
+    twin = _twin(world, event, "accepted")
+    if twin is not None and (connection is None or twin.pid is None):
         _complete(world, twin, event)
         return
     begin(world, event, connection, "accepted")
@@ -49,7 +49,7 @@ def _told_by_pam(present: Connection, event: Event) -> bool:
     return (
         present.phase is Phase.OPEN
         and present.by == "opened"
-        and present.ip is None
+        and present.ip in {None, event.got.get("ip")}
         and present.service == event.service
         and present.user == event.got.get("user")
         and present.login_us is not None

@@ -182,6 +182,8 @@ class HostState:
         default_factory=list
     )
     """(us, pid, service, user, target, has a tty) of the last elevations; kept for seconds."""
+    su_failures: list[tuple[int, int | None, str | None, bool]] = field(default_factory=list)
+    """(us, pid, target, has a tty) of su's last failures; kept for seconds."""
     sudo: list[tuple[int, str, str | None, str | None, str | None, bool]] = field(
         default_factory=list
     )
@@ -223,7 +225,7 @@ def load_connection(text: str) -> Connection:
 def load_host(text: str) -> HostState:
     """The inverse of ``dump``.  Raises as ``load_connection``."""
     data = json.loads(text)
-    for name in ("floating", "waiting_logind", "elevations", "sudo"):
+    for name in ("floating", "waiting_logind", "elevations", "su_failures", "sudo"):
         data[name] = [tuple(item) for item in data.get(name, [])]
     data["lifts"] = [Lift(*item) for item in data.get("lifts", [])]
     for name in ("last", "previous", "before", "called"):
