@@ -80,6 +80,10 @@ class Monitor:
     second argument: the log has lost lines."""
     look: Callable[[Change], Change] = lambda change: change
     """Compares a change of a log that proves nothing with the live host, and marks it."""
+    know: Callable[[Engine, Change], Change] = lambda _engine, change: change
+    """Completes a change by what is known of its person beside the log."""
+    recall: Callable[[Engine], None] = lambda _engine: None
+    """Looks, now and then, who is somebody else no more; called when the log has no more."""
     alarm: Alarm | None = None
     """Tells of lines in another's name; None: nobody wants to know."""
     silence: Silence | None = None
@@ -177,6 +181,7 @@ class Monitor:
                 LOG.warning("%s", note)
         self._lines += batch.lines
         changes = [self.look(change) for change in self.pipeline.process(batch.records)]
+        changes = [self.know(self.pipeline.engine, change) for change in changes]
         self._doubted += sum(change.doubt is not None for change in changes)
         if batch.records:
             self._last_line = batch.records[-1].time
@@ -187,6 +192,7 @@ class Monitor:
                 self._stocked = True
                 changes += self.stock(self.pipeline.engine)
             changes += self.call(self.pipeline.engine, self._has_gap(batch))
+            self.recall(self.pipeline.engine)
             changes += self.pipeline.engine.tick(self.clock.monotonic())
         now = self.clock.now_us()
         if self.told_us is not None:

@@ -49,13 +49,14 @@ class Persons:
         """The change with what is known of its person beside the log."""
         if change.kind is ChangeKind.LOGIN and change.key_fingerprint is not None:
             return self._name(engine, change, change.key_fingerprint)
-        if (
-            change.kind is ChangeKind.ELEVATION
-            and change.link in {None, Link.ONLY}
-            and self._is_live(change)
-        ):
-            return self._place(engine, change)
-        return change
+        if change.kind is not ChangeKind.ELEVATION:
+            return change
+        if change.link in {None, Link.ONLY} and self._is_live(change):
+            change = self._place(engine, change)
+        name = self._keys.get(change.key_fingerprint or "")
+        if name is None:
+            return change
+        return change._replace(key_name=name, key_named_by=NamedBy.CONFIG)
 
     def call(self, engine: Engine) -> None:
         """Now and then: whose su or sudo is gone, although no line said so, is themselves."""

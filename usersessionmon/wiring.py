@@ -32,6 +32,7 @@ from usersessionmon.notify.terminal import TerminalChannel
 from usersessionmon.notify.text import notice_of
 from usersessionmon.notify.trouble import damaged_notice
 from usersessionmon.notify.unusual import bout_notice
+from usersessionmon.persons import Persons
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rollcall import RollCall
 from usersessionmon.rules.coverage import Shapes
@@ -329,6 +330,7 @@ def monitor(
             marker = BootMarker(here)
             pipeline = Pipeline(rules, engine, marker, Shapes(rules))
             telling = telling_of(settings, here)
+            persons = Persons(settings.keys, here.names, here.boot, clock)
             bad = telling.watch.load(detectors.read_detectors(connection))
             if bad:
                 LOG.warning("%s: %d rows of the detectors are damaged and forgotten", file, bad)
@@ -356,6 +358,8 @@ def monitor(
                     name=lambda engine: log_name(here, choice, engine),
                 ).call,
                 look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
+                know=persons.know,
+                recall=persons.call,
                 alarm=alarm,
                 silence=silence_of(settings, here, source, clock, state.read_facts(connection)),
                 limits=Limits(settings.state.keep_days, settings.state.max_sessions),

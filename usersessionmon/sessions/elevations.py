@@ -197,6 +197,7 @@ def _begun(
 def _marked(change: Change, connection: Connection, link: Link) -> Change:
     name, by = key_name(connection)
     return change._replace(
+        key_fingerprint=connection.key_fingerprint,
         session=connection.session,
         login_user=connection.user,
         login_from=connection.ip or connection.client_host,
