@@ -65,6 +65,8 @@ def test_further_lines_follow() -> None:
         "服务：cockpit",
         "终端：pts/0",
     ]
+    found = login()._replace(inferred=True)
+    assert told(notice(found))[6:] == ["推断：日志中没有登录记录，由现状得出"]
     ended = logout()._replace(inferred=True, login_time=moment(), reason=Reason.REBOOT)
     assert told(notice(ended))[6:] == [
         "会话时长：1小时2分3秒",

@@ -150,6 +150,7 @@ def _login(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
     yield "登录方式", change.method
     yield "密钥指纹", change.key_fingerprint
     yield "密钥", _key(say, change)
+    yield "推断", say("日志中没有登录记录，由现状得出") if change.inferred else None
     yield "服务", change.service if change.service != "sshd" else None
     yield "终端", change.tty
 

@@ -157,6 +157,7 @@ _ENGLISH = {
     "(空)": "(empty)",
     "不存在": "does not exist",
     "日志中没有结束记录，由现状得出": "no line in the log said so; concluded",
+    "日志中没有登录记录，由现状得出": "no line in the log said so; found on the host",
     "这是一条测试通知，收到即表示配置正确": "If you can read this, the channel works",
     "{}（重发，先前一条可能已送达）": "{} (sent again, the earlier one may have arrived)",
     "，延迟送达": ", delivered late",
