@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import pytest
 
@@ -54,7 +54,8 @@ class Play:
         self.engine = Engine()
         self.told: list[Change] = []
 
-    def read(self, lines: Sequence[str] | Sequence[Record]) -> Play:
+    def read(self, given: Iterable[str] | Iterable[Record]) -> Play:
+        lines = list(given)
         found = [line for line in lines if isinstance(line, Record)]
         for record in found or records([line for line in lines if isinstance(line, str)]):
             self.told += Pipeline(RULES, self.engine).one(record)
@@ -137,6 +138,34 @@ def test_without_pids_a_command_ends_before_a_shell() -> None:
     assert play.on == {"alice": ("root",), "bob": ()}
     play.read([f"08:05:00 sudo: {SUDO} closed for user root"])
     assert play.on == {"alice": (), "bob": ()}
+
+
+def test_without_pids_what_another_goes_on_in_is_not_over() -> None:
+    play = Play().read([*login("08:00:00", 10, "alice"), *login("08:00:00", 11, "bob", 5001)])
+    play.read(sudo("08:01:00", "alice", "/bin/bash"))
+    play.read([*sudo("08:02:00", "bob", "/usr/bin/su -"), *su("08:02:00.2", 20, "bob", "root")])
+    play.read([f"08:03:00 sudo: {SUDO} closed for user root"])
+    assert play.on == {"alice": (), "bob": ("root",)}
+    play.read([f"08:04:00 su[20]: {SU} closed for user root"])
+    play.read(sudo("08:04:01", "alice", "/bin/bash"))
+    play.read([f"08:04:02 sudo: {SUDO} closed for user root"])  # bob's, within which su was
+    assert play.on == {"alice": ("root",), "bob": ()}
+
+
+def test_what_sudo_calls_is_its_callers() -> None:
+    """As of a host without audit sessions, where getlogin(3) says root."""
+    play = Play().read([*login("08:00:00", 10, "alice"), *sudo("08:02:00", "alice", "/bin/su -")])
+    play.read(su("08:02:00.2", 20, "root", "root", "pts/5"))
+    assert play.on == {"alice": ("root",)}
+    assert play.elevations[1] == ("alice", "198.51.100.7", Link.ONLY)
+
+
+def test_an_end_of_sudo_i_is_none_of_sudo() -> None:
+    play = Play().read([*login("08:00:00", 10, "alice"), *login("08:00:00", 11, "bob", 5001)])
+    play.read(line.replace("(sudo:", "(sudo-i:") for line in sudo("08:01:00", "alice", "/bin/sh"))
+    play.read(sudo("08:02:00", "bob", "/bin/bash"))
+    play.read([f"08:03:00 sudo: {SUDO} closed for user root".replace("(sudo:", "(sudo-i:")])
+    assert play.on == {"alice": (), "bob": ("root",)}
 
 
 def test_of_two_sessions_none_is_taken_but_the_one_on_the_terminal() -> None:

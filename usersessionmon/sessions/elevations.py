@@ -13,8 +13,6 @@ from .state import Connection, HostState, Lift, Phase, key_name
 from .world import SECOND, World
 
 SAME = 2 * SECOND
-BRIEF = 3600 * SECOND
-"""A command that began longer ago than this is rather one whose end the log has lost."""
 _KEPT = 64
 _DEEP = 16
 """Elevations within each other, and names of a session, that are remembered."""
@@ -84,7 +82,8 @@ def opened(world: World, event: Event) -> None:
     if waiting is None:
         return
     host.lifts = [lift for lift in host.lifts if lift is not waiting]
-    _settle(world, host, waiting._replace(opened=True))
+    pam = event.got.get("pam_service", "")
+    _settle(world, host, waiting._replace(opened=True, pam=pam))
 
 
 def closed(world: World, event: Event) -> None:
@@ -99,20 +98,29 @@ def closed(world: World, event: Event) -> None:
                     world.drop(connection, lift)
         host.lifts = [lift for lift in host.lifts if lift.pid != record.pid or not lift.opened]
         return
-    # A text log's sudo has no pid: a command is mostly over before a shell, and what began last
-    # ends first.
+    _close_likeliest(world, host, event.got.get("pam_service", ""), target, record.time.us)
+
+
+def _close_likeliest(world: World, host: HostState, pam: str, target: str | None, now: int) -> None:
+    """A text log's sudo has no pid.  What another goes on in is not over; a command is mostly over
+    before a shell; and what began last ends first."""
+    going_on = list(_all_open(world, host))
+    innermost: dict[str | None, int] = {}
+    for lift, _ in going_on:
+        innermost[lift.key] = max(innermost.get(lift.key, 0), lift.us)
+
+    def likely(item: tuple[Lift, Connection | None]) -> tuple[bool, bool, int]:
+        lift = item[0]
+        inner = lift.key is None or lift.us == innermost[lift.key]
+        return inner, not lift.lasts and now - lift.us <= whose.BRIEF, lift.us
+
     fitting = [
         (lift, connection)
-        for lift, connection in _all_open(world, host)
-        if lift.pid is None and (lift.service, lift.target) == (event.service, target)
+        for lift, connection in going_on
+        if lift.pid is None and (lift.pam, lift.target) == (pam, target)
     ]
     if fitting:
-        now = record.time.us
-        lift, connection = max(
-            fitting,
-            key=lambda item: (not item[0].lasts and now - item[0].us <= BRIEF, item[0].us),
-        )
-        _forget(world, host, lift, connection)
+        _forget(world, host, *max(fitting, key=likely))
 
 
 def belongs(
@@ -182,7 +190,7 @@ def _begun(
         tty=tty,
         pid=record.pid,
     )
-    connection, link = whose.found(world, event, user, target)
+    connection, link = whose.found(world, event, user)
     key = None if connection is None else connection.key
     lift = Lift(time.us, record.pid, event.service, user, target, tty, lasts, False, key)
     host = world.host(record.host)

@@ -71,6 +71,8 @@ class Lift(NamedTuple):
     """PAM has opened its session, and will close it."""
     key: str | None
     """The connection that it belongs to, where that is known."""
+    pam: str = ""
+    """PAM's service, by which an end of ``sudo -i`` is none of ``sudo``."""
 
 
 @dataclass(slots=True)

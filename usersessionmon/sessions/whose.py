@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from usersessionmon.model import Event, Link
 
 from .state import Connection, Phase
-from .world import World
+from .world import SECOND, World
 
+BRIEF = 3600 * SECOND
+"""A command that began longer ago than this is rather one whose end the log has lost."""
 _NO_TTY = frozenset({"none", "unknown", "?", "???", "notty"})
 _NO_SHELL = frozenset({"vsftpd", "proftpd", "pure-ftpd", "ftp"})
 """Services in whose sessions nobody can run anything."""
@@ -20,9 +22,7 @@ _UNSET = frozenset({"", "4294967295"})
 """The audit session id of what no login began."""
 
 
-def found(
-    world: World, event: Event, caller: str | None, target: str | None
-) -> tuple[Connection | None, Link | None]:
+def found(world: World, event: Event, caller: str | None) -> tuple[Connection | None, Link | None]:
     """The session that an elevation by ``caller`` belongs to, and by what it was found."""
     record = event.record
     trusted = record.trusted
@@ -37,12 +37,12 @@ def found(
     if tty in _NO_TTY:
         tty = None
     if tty is not None:
-        connection = _by_tty(world, record.host, caller, tty, audit)
+        connection = _by_tty(_candidates(world, event, caller, audit), tty)
         if connection is not None:
             return connection, Link.TTY
-    if caller is None or caller == target or (caller == "root" and tty is None):
+    if caller is None or (caller == "root" and tty is None):
         return None, None  # daemons and timers call su and sudo as well
-    connection = _only(world, record.host, caller, audit)
+    connection = _one(_candidates(world, event, caller, audit) or ())
     return (None, None) if connection is None else (connection, Link.ONLY)
 
 
@@ -68,33 +68,28 @@ def _is_on(connection: Connection | None) -> bool:
     return connection is not None and connection.phase is Phase.OPEN
 
 
-def _by_tty(
-    world: World, host: str | None, caller: str | None, tty: str, audit: str | None
-) -> Connection | None:
+def _by_tty(candidates: list[Connection] | None, tty: str) -> Connection | None:
     """The one session on a terminal, its own or that of a su or sudo in it."""
-    fitting = {
-        connection.key: connection
-        for connection in _candidates(world, host, caller, audit) or ()
+    return _one(
+        connection
+        for connection in candidates or ()
         if connection.tty == tty or any(lift.tty == tty for lift in connection.lifts)
-    }
-    return next(iter(fitting.values())) if len(fitting) == 1 else None
+    )
 
 
-def _only(world: World, host: str | None, caller: str, audit: str | None) -> Connection | None:
-    candidates = _candidates(world, host, caller, audit)
-    if candidates is None:
-        return None
-    fitting = {connection.key: connection for connection in candidates}
+def _one(found: Iterable[Connection]) -> Connection | None:
+    fitting = {connection.key: connection for connection in found}
     return next(iter(fitting.values())) if len(fitting) == 1 else None
 
 
 def _candidates(
-    world: World, host: str | None, caller: str | None, audit: str | None
+    world: World, event: Event, caller: str | None, audit: str | None
 ) -> list[Connection] | None:
     """Open sessions of whoever goes by the caller's name at this moment; None: too many.
 
     ``audit``: the id of the session, if the kernel has one; of those that have another it is none.
     """
+    host = event.record.host
     own = [] if caller is None else world.only_recent(host, caller)
     if own is None:
         return None
@@ -103,6 +98,11 @@ def _candidates(
         for connection in world.lifted(host)
         if caller is None or any(lift.target == caller for lift in connection.lifts)
     ]
+    for lift in world.host(host).lifts:  # what a command of sudo's calls: `sudo su -`
+        goes_on = lift.opened and event.record.time.us - lift.us <= BRIEF
+        holder = world.get(lift.key) if goes_on and lift.key is not None else None
+        if holder is not None and caller == lift.target:
+            others.append(holder)
     return [
         connection
         for connection in (*own, *others)
