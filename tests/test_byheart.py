@@ -133,6 +133,19 @@ def test_the_same_is_remembered_wherever_it_is_saved(
     compare(records, [min(cut, len(records)) for cut in cuts], settled=True)
 
 
+def test_a_clock_that_goes_back_makes_no_conversation_wait_longer() -> None:
+    """By less than what counts as setting it, and by that twice."""
+    hint, failed = LINES[6], LINES[8]
+    lines = [(63, 105, hint), (58, 100, LINES[1]), (55, 101, hint), (71, 101, failed)]
+    values = {"user": "root", "ip": "198.18.0.2", "port": "40001"}
+    records = [
+        Record(Moment(second * SECOND, f"t{second}"), None, "sshd", pid, line.format(**values))
+        for second, pid, line in lines
+    ]
+    compare(records, [], settled=False)
+    compare(records, [2], settled=True)
+
+
 def test_the_engine_does_not_hear_of_a_guess() -> None:
     """Or nothing is gained."""
     values = {"user": "admin", "ip": "198.18.0.1", "port": "40001"}

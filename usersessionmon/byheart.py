@@ -160,6 +160,8 @@ class Crowd:
     """The last ones that are over, for a line that may still come; by pid."""
     due_us: int = 0
     """When the engine gets the oldest of those that go on."""
+    newest_us: int = 0
+    """When the youngest of them began."""
     now_us: int = 0
     last: Record | None = None
     """The last line, and the one before it, if the engine has to hear of them."""
@@ -277,6 +279,8 @@ class ByHeart:
         _, _, program, pid, text, boot, _, _, trusted, _ = record
         if program not in PROGRAMS or pid is None or boot is not None or trusted is not None:
             return None
+        if crowd.talks and crowd.now_us < crowd.newest_us:
+            self._give_all(crowd)  # a clock went back a little: the oldest is not the first
         talk = Talk(self._first, {}, [record], [])
         step = self._further(talk, text, forms)
         if step is None or "ip" not in talk.values or self._engine.knows(record):
@@ -290,6 +294,7 @@ class ByHeart:
                 self._give(crowd, *next(iter(talks.items())))
             if not talks:
                 crowd.due_us = crowd.now_us + PATIENCE_US
+            crowd.newest_us = crowd.now_us
             talks[pid] = talk
             peer = talk.values["ip"]
             crowd.peers[peer] = crowd.peers.get(peer, 0) + 1

@@ -29,7 +29,7 @@ from .pack import (
 from .sudo_json import STARTS, said_again
 from .template import Line, compile_line
 
-_REPEATED = re.compile(r"message repeated ([0-9]{1,9}) times: \[ ?(.*)\]", re.DOTALL)
+_REPEATED = re.compile(r"message repeated ([1-9][0-9]{0,8}) times: \[ ?(.*)\]", re.DOTALL)
 _WRAPPED = ("message repeated ", *STARTS)
 
 
