@@ -12,13 +12,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import burst, idle, journal, latency, scan
+from . import burst, crowd, idle, journal, latency, scan
 from .report import Report, SkipError
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    measures = ("scan", "latency", "journal", "idle", "burst")
+    measures = ("scan", "latency", "journal", "idle", "burst", "crowd")
     parser.add_argument("only", nargs="*", help=f"of {', '.join(measures)}; default: all")
     parser.add_argument("--lines", type=int, default=1_000_000, help="lines of the scanned log")
     parser.add_argument("--notices", type=int, default=latency.NOTICES)
@@ -39,6 +39,7 @@ def main() -> int:
             "journal": lambda: journal.measure(place / "journal", report, options.ssh),
             "idle": lambda: _idle(place / "idle", report, options.seconds),
             "burst": lambda: burst.measure(place / "burst", report),
+            "crowd": lambda: crowd.measure(place / "crowd", report),
         }
         for name, step in steps.items():
             if not options.only or name in options.only:
