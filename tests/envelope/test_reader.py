@@ -260,6 +260,7 @@ def test_a_state_that_is_none_is_passed_over(saved: dict[str, int | str | None])
 
 @given(st.lists(st.binary(max_size=300) | log_lines, max_size=10))
 def test_no_bytes_raise(lines: list[bytes]) -> None:
+    lines = [line.replace(b"\n", b" ") for line in lines]  # what holds one is no line
     read = LineReader(wanted=lambda _: True, zone=BERLIN, reference_us=NOW_US)
     for record in read.read_block(lines):
         record.text.encode()
