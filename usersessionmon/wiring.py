@@ -337,7 +337,7 @@ def monitor(
             alarm = alarm_of(settings, here)
             if alarm is not None:
                 alarm.load(kept, pipeline.forgeries)
-            new = position is None and (rebuilding or not from_start)
+            new = position is None
             yield Monitor(
                 source=source,
                 source_name=key,
