@@ -8,7 +8,9 @@ import re
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,6 +22,7 @@ from tests.feishu_double import FeishuDouble
 
 from .conftest import MakeHost
 from .nspawn import Host, free_port, wait_until
+from .people import Visit
 from .test_end_to_end import SERVICE, Site, prepare
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
@@ -268,3 +271,57 @@ def test_who_came_and_went_while_nobody_looked(site: Site) -> None:
     wait_until("it is over", 20, partial(is_over, site, stays), 0.3)
     for shell in (before, meanwhile, stays):
         shell.close()
+
+
+ROTATE = "/var/log/auth.log {{\n missingok\n rotate 9\n compress\n {how}\n}}\n"
+CREATE = "create 0640 root adm\n postrotate\n /usr/lib/rsyslog/rsyslog-rotate\n endscript"
+UNREST = (
+    "logrotate -f /root/create.conf",
+    "journalctl --rotate --vacuum-time=1s",
+    "systemctl restart rsyslog",
+    "cp -p /var/log/auth.log /root/copy && mv /root/copy /var/log/auth.log"
+    " && systemctl kill -s HUP rsyslog",
+    "systemctl restart systemd-journald",
+    "logrotate -f /root/create.conf",
+    "journalctl --rotate --vacuum-time=1s",
+)
+QUIET = "logrotate -f /root/copytruncate.conf"
+"""What is written between its copying and its truncating is lost to everybody."""
+
+
+def test_what_rotates_loses_and_doubles_nothing(site: Site) -> None:
+    for name, how in (("create", CREATE), ("copytruncate", "copytruncate")):
+        site.host.run(f"cat > /root/{name}.conf", stdin=ROTATE.format(how=how))
+    before = len(site.rows("history --limit 1000"))
+    visits: list[Visit] = []
+    for command in UNREST:
+        visits += [site.visit(), site.visit("bob", by_key=False)]
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(site.host.run, command)
+            visits.append(site.visit())
+            visits[-1].leave()
+            done.result()
+        visits[-3].leave()
+        time.sleep(1)
+        site.host.run(QUIET)
+        time.sleep(1)
+    stay = [visit for visit in visits if not visit.ended]
+    assert len(stay) == len(UNREST)
+    for visit in stay:
+        visit.leave()
+
+    def rows() -> list[dict[str, Any]]:
+        return [row for row in site.rows("history --limit 1000") if row["state"] == "closed"]
+
+    wait_until("all are over", 30, lambda: len(rows()) >= before + len(visits), 0.3)
+    peers = Counter((row["user"], row["ip"], row["port"], row["reason"]) for row in rows()[:])
+    for visit in visits:
+        assert peers[visit.user, visit.address, visit.port, "user"] == 1
+    assert len(site.rows("history --limit 1000")) == before + len(visits)
+
+    def told() -> Counter[str]:
+        lines = "\n".join(site.group.texts()).splitlines()
+        return Counter(visit.address for visit in visits for line in lines if visit.address in line)
+
+    wait_until("all is told", 60, lambda: sum(told().values()) >= 2 * len(visits))
+    assert told() == {visit.address: 2 for visit in visits}
