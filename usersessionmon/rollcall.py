@@ -25,7 +25,7 @@ CALL_SECONDS = 20.0
 """How often the open sessions are looked for."""
 CALL_MOST = 1000
 """How many are looked for at once; where more are on, the others' turn comes later."""
-CENSUS_SECONDS = 300.0
+CENSUS_SECONDS = 60.0
 """How often it is looked who else is on; after a gap in the log at once."""
 SAVE_SECONDS = 60.0
 """How often it is saved for itself that somebody is still on, for the case of a crash."""
