@@ -43,7 +43,8 @@ class _Sign(NamedTuple):
 
 
 class RollCall:
-    """``name`` gives what the log calls this host.  Belongs to the main loop."""
+    """``name`` gives what the log calls this host, None if it has not named it: then nobody has
+    come unseen.  Belongs to the main loop."""
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class RollCall:
         zone: tzinfo,
         clock: Clock,
         host: Host | None = None,
-        name: Callable[[Engine], str] | None = None,
+        name: Callable[[Engine], str | None] = lambda _engine: None,
         wtmp: Path = boots.WTMP,
     ) -> None:
         self._names = names
@@ -84,9 +85,10 @@ class RollCall:
         self._next = now + CALL_SECONDS
         views = list(engine.open_sessions())
         changes = self._roll(engine, views)
-        if self._name is not None and now >= self._next_census:
+        name = self._name(engine) if now >= self._next_census else None
+        if name is not None:
             self._next_census = now + CENSUS_SECONDS
-            self._census(engine, self._name(engine))
+            self._census(engine, name)
         return changes
 
     # --- who has left -----------------------------------------------------------------------------

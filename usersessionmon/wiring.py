@@ -355,7 +355,7 @@ def monitor(
                     here.boot,
                     here.zone,
                     clock,
-                    name=lambda engine: log_name(here, choice, engine),
+                    name=lambda engine: name_in_log(here, choice, engine),
                 ).call,
                 look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
                 know=persons.know,
@@ -449,6 +449,12 @@ def log_name(here: Here, choice: Choice, engine: Engine) -> str:
     if known:
         return known[-1]
     return node if choice.kind == "journal" else node.partition(".")[0]
+
+
+def name_in_log(here: Here, choice: Choice, engine: Engine) -> str | None:
+    """As ``log_name``; None while a file, which may be other hosts', has not named this one."""
+    named = not here.names.isdisjoint(name for name in engine.host_names() if name is not None)
+    return log_name(here, choice, engine) if named or choice.kind == "journal" else None
 
 
 def look_of(here: Here, clock: Clock) -> Callable[[Change], Change]:

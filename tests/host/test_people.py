@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -178,3 +179,29 @@ def test_logind_and_utmp_complete_what_the_processes_show(tree: Tree, tmp_path: 
 
 def test_who_is_hidden_is_not_found(tmp_path: Path) -> None:
     assert people(Host(tmp_path, tmp_path)) == []
+
+
+HIDDEN = """
+from usersessionmon.host.alive import Host
+from usersessionmon.host.people import people
+host = Host()
+print(host.process_is(1, ["sshd"]), host.is_same(1, 0), people(host))
+"""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None or shutil.which("setpriv") is None,
+    reason="needs root, unshare and setpriv",
+)
+@pytest.mark.parametrize("hidepid", ["1", "2"])
+def test_a_proc_that_hides_others_tells_nothing_of_them(hidepid: str) -> None:
+    """Never that they are gone."""
+    inside = f"mount -t proc -o hidepid={hidepid} proc /proc && exec setpriv --reuid 65534 --regid 65534 "
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", inside + '--clear-groups "$0" -c "$1"',
+         sys.executable, HIDDEN],
+        capture_output=True, check=False, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    if done.returncode:
+        pytest.skip(f"cannot be tried here: {done.stderr.decode(errors='replace')[-200:]}")
+    assert done.stdout.decode().strip() == "None None []"

@@ -143,7 +143,7 @@ def _last_sign(world: World, host: HostState, connection: Connection, last: Mome
     """The last that is known of a boot that is over: a line, a look at the host, any entry of its
     journal."""
     if last.us < _started(connection) or not last.text:
-        last = Moment(connection.last_us, connection.login_text)
+        last = connection.login_time or Moment(connection.began_us, connection.began_text)
     if host.name not in world.witness.names:
         return last
     signs = [last, host.called]

@@ -324,8 +324,8 @@ class Engine:
             return []
         ours = connection.service == "sshd" and self._world.host(connection.host).ours
         if connection.confirmed or ours:
-            if connection.last_us > time.us:
-                time, mono_us = Moment(connection.last_us, connection.login_text), None
+            if connection.login_time is not None and connection.login_time.us > time.us:
+                time, mono_us = connection.login_time, connection.login_mono
             reason = connection.reason or Reason.UNKNOWN
             endings.end_unseen(self._world, connection, time, reason, "host", mono_us)
         return self._take()
