@@ -196,9 +196,10 @@ print(host.process_is(1, ["sshd"]), host.is_same(1, 0), people(host))
 @pytest.mark.parametrize("hidepid", ["1", "2"])
 def test_a_proc_that_hides_others_tells_nothing_of_them(hidepid: str) -> None:
     """Never that they are gone."""
-    inside = f"mount -t proc -o hidepid={hidepid} proc /proc && exec setpriv --reuid 65534 --regid 65534 "
+    nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups"
+    inside = f"mount -t proc -o hidepid={hidepid} proc /proc && exec {nobody} "
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", inside + '--clear-groups "$0" -c "$1"',
+        ["unshare", "--mount", "sh", "-c", inside + '"$0" -c "$1"',
          sys.executable, HIDDEN],
         capture_output=True, check=False, cwd=Path(__file__).parents[2],
     )  # fmt: skip
