@@ -36,13 +36,16 @@ def found(world: World, event: Event, caller: str | None) -> tuple[Connection | 
     tty = event.got.get("tty")
     if tty in _NO_TTY:
         tty = None
+    if tty is None and caller in {None, "root"}:
+        return None, None  # daemons and timers call su and sudo as well
+    candidates = _candidates(world, event, caller, audit)
+    if not candidates:
+        return None, None
     if tty is not None:
-        connection = _by_tty(_candidates(world, event, caller, audit), tty)
+        connection = _by_tty(candidates, tty)
         if connection is not None:
             return connection, Link.TTY
-    if caller is None or (caller == "root" and tty is None):
-        return None, None  # daemons and timers call su and sudo as well
-    connection = _one(_candidates(world, event, caller, audit) or ())
+    connection = None if caller is None else _one(candidates)
     return (None, None) if connection is None else (connection, Link.ONLY)
 
 
@@ -68,11 +71,11 @@ def _is_on(connection: Connection | None) -> bool:
     return connection is not None and connection.phase is Phase.OPEN
 
 
-def _by_tty(candidates: list[Connection] | None, tty: str) -> Connection | None:
+def _by_tty(candidates: list[Connection], tty: str) -> Connection | None:
     """The one session on a terminal, its own or that of a su or sudo in it."""
     return _one(
         connection
-        for connection in candidates or ()
+        for connection in candidates
         if connection.tty == tty or any(lift.tty == tty for lift in connection.lifts)
     )
 
