@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from usersessionmon.model import Change, ChangeKind, Moment, Trusted
 from usersessionmon.pipeline import Pipeline
+from usersessionmon.sessions import world
 from usersessionmon.sessions.engine import Engine, Found
 
 from .logs import REFERENCE_US, RULES, brief, conclude, events, records
@@ -257,8 +258,6 @@ def test_pam_unix_fails_and_pam_sss_lets_in() -> None:
 
 
 def test_half_known_connections_are_bounded_and_none_is_lost() -> None:
-    from usersessionmon.sessions import world
-
     lines = [
         f"08:00:00 sshd[{pid}]: Invalid user u{pid} from 203.0.113.9 port {pid % 60000}"
         for pid in range(world.MAX_HALF + 500)
@@ -572,3 +571,14 @@ def test_the_service_manager_ends_a_session(before: str, after: str, reason: str
     ]
     (_, logout) = events(lines)
     assert (logout["reason"], logout["abnormal"]) == (reason, reason == "killed")
+
+
+def test_what_no_longer_waits_is_forgotten() -> None:
+    """A stream of guesses sets a deadline each; they last ten minutes."""
+    engine = Engine()
+    pipeline = Pipeline(RULES, engine)
+    for number in range(20_000):
+        line = f"08:00:00 sshd[{number}]: Failed password for root from 192.0.2.1 port 5 ssh2"
+        pipeline.process(records([line]))
+    assert len(engine._world.connections) <= world.MAX_HALF
+    assert len(engine._world._deadlines["web-1"]) <= world.MAX_STALE + 5 * world.MAX_HALF

@@ -21,6 +21,8 @@ SECOND = 1_000_000
 MAX_HALF = 4096
 """Connections with nobody logged in that are remembered at once; the oldest is concluded first."""
 MAX_RECENT = 32
+MAX_STALE = 4096
+"""Deadlines that do not hold any more and are remembered all the same."""
 STEP_BACK = 5 * SECOND
 """A host's clock that goes back by more than this was set, and waiting ends are moved with it."""
 
@@ -305,8 +307,21 @@ class World:
         """Conclude something about the connection at ``us``; None: nothing is waiting any more."""
         connection.deadline_us = us
         self.touched[connection.key] = connection
-        if us is not None:
-            heapq.heappush(self._deadlines.setdefault(connection.host, []), (us, connection.key))
+        if us is None:
+            return
+        heap = self._deadlines.setdefault(connection.host, [])
+        heapq.heappush(heap, (us, connection.key))
+        if len(heap) > MAX_STALE + 4 * len(self.connections):
+            self._tidy(heap)
+
+    def _tidy(self, heap: list[tuple[int, str]]) -> None:
+        """Drop the deadlines that do not hold any more."""
+        heap[:] = {
+            (us, key)
+            for us, key in heap
+            if (connection := self.connections.get(key)) and connection.deadline_us == us
+        }
+        heapq.heapify(heap)
 
     def due(self, host: str | None, now_us: int) -> Iterator[Connection]:
         """The connections of a host whose deadline has passed, in order."""
