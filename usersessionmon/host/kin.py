@@ -48,7 +48,7 @@ def sessions_of(host: Host, pid: int) -> list[str]:
 
 
 def on_tty(host: Host, tty: str, dev: Path = Path("/dev")) -> Iterator[int]:
-    """The processes whose terminal this is."""
+    """The processes whose terminal this is.  Containers count their own terminals from 0, too."""
     if _TTY.fullmatch(tty) is None:
         return
     try:
@@ -62,9 +62,11 @@ def on_tty(host: Host, tty: str, dev: Path = Path("/dev")) -> Iterator[int]:
         if (
             len(fields) > 4
             and fields[4].lstrip("-").isdecimal()
-            and _device(int(fields[4])) == (device)
+            and _device(int(fields[4])) == device
         ):
-            yield pid
+            process = host.process(pid)
+            if process is not None and not process.elsewhere:
+                yield pid
 
 
 def _device(number: int) -> int:
