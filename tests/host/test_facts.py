@@ -100,6 +100,21 @@ def test_boot(tmp_path: Path) -> None:
     assert boot_id(tmp_path) is None
 
 
+def test_a_container_with_a_boot_id_of_its_own_began_with_its_first_process(tmp_path: Path) -> None:
+    put(tmp_path, "proc/stat", "btime 1790000000\n")
+    put(
+        tmp_path,
+        "proc/1/stat",
+        "1 (systemd) S " + "0 " * 18 + f"{500 * os.sysconf('SC_CLK_TCK')} 0",
+    )
+    root = "300 290 0:50 / / rw - overlay overlay rw\n"
+    put(tmp_path, "proc/self/mountinfo", root)
+    assert boot_time_us(tmp_path) == 1_790_000_000_000_000
+    own = "310 305 0:60 /id /proc/sys/kernel/random/boot_id ro,nosuid - tmpfs tmpfs rw\n"
+    put(tmp_path, "proc/self/mountinfo", root + own)
+    assert boot_time_us(tmp_path) == 1_790_000_500_000_000
+
+
 def test_which_boot() -> None:
     of = boot_of("a" * 32, 10_000_000)
     assert of(10_000_000) == "a" * 32

@@ -19,8 +19,11 @@ from dataclasses import dataclass
 from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
 
+from .alive import Host
+
 _MOST = 64 * 1024
 _ROOT = Path("/")
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 BOOT_SLACK_US = 2_000_000
 """The boot time is in whole seconds and moves a little when the clock is set."""
 _UNROUTED = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
@@ -78,14 +81,20 @@ def primary_address(root: Path = _ROOT) -> str | None:
 
 def boot_id(root: Path = _ROOT) -> str | None:
     """This boot's id, 32 hex digits, as the journal writes it; None where the kernel tells none."""
-    text = _text(root / "proc/sys/kernel/random/boot_id").strip().replace("-", "").lower()
+    text = _text(root / _BOOT_ID[1:]).strip().replace("-", "").lower()
     return text if re.fullmatch(r"[0-9a-f]{32}", text) else None
 
 
 def boot_time_us(root: Path = _ROOT) -> int | None:
-    """When this boot began (microseconds UTC, exact to a second)."""
-    match = re.search(r"^btime (\d{1,15})$", _text(root / "proc/stat"), re.MULTILINE)
-    return int(match[1]) * 1_000_000 if match else None
+    """When this boot began (microseconds UTC, exact to a second): the one that ``boot_id`` names.
+
+    A container that is a host of its own (systemd-nspawn, LXC) has a boot id put over the kernel's,
+    and began with its first process; in others both are those of the machine below.
+    """
+    host = Host(root / "proc")
+    if re.search(rf"^(?:\S+ ){{4}}{_BOOT_ID} ", _text(root / "proc/self/mountinfo"), re.MULTILINE):
+        return host.since_us(host.start_ticks(1))
+    return host.since_us(0)
 
 
 def boot_of(boot: str | None, began_us: int | None) -> Callable[[int], str | None]:
