@@ -149,10 +149,10 @@ class BootMarker:
     time, and what is read once the log's end was reached is of this one, whatever was done to the
     clock."""
 
-    def __init__(self, here: Here) -> None:
+    def __init__(self, here: Here, clock: Clock) -> None:
         self._names = here.names
         self._boot = here.boot
-        self._boot_of = facts.boot_of(here.boot, facts.boot_time_us())
+        self._boot_of = facts.boot_of(here.boot, facts.boot_began_us(clock.now_us()))
         self.live = False
 
     def __call__(self, record: Record) -> Record:
@@ -327,7 +327,7 @@ def monitor(
                 waker=waker,
             )
             call_witnesses(engine, here)
-            marker = BootMarker(here)
+            marker = BootMarker(here, clock)
             pipeline = Pipeline(rules, engine, marker, Shapes(rules))
             telling = telling_of(settings, here)
             persons = Persons(settings.keys, here.names, here.boot, clock)

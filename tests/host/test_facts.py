@@ -12,11 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from usersessionmon.clock import SystemClock
 from usersessionmon.host.facts import (
+    BOOT_SLACK_US,
+    FIRST_SLACK_US,
     OsRelease,
+    boot_began_us,
     boot_id,
     boot_of,
-    boot_time_us,
     host_names,
     local_zone,
     os_release,
@@ -24,6 +27,7 @@ from usersessionmon.host.facts import (
 )
 
 ZONES = Path("/usr/share/zoneinfo")
+NOW = 1_795_250_000_000_000
 
 
 def put(root: Path, name: str, text: str) -> Path:
@@ -45,7 +49,7 @@ def offsets(zone: tzinfo) -> list[float]:
 
 def test_the_real_host_answers() -> None:
     assert os.uname().nodename in host_names()
-    began = boot_time_us()
+    began = boot_began_us(SystemClock().now_us())
     assert began is not None
     assert began > 1_000_000_000_000_000
     boot = boot_id()
@@ -56,7 +60,7 @@ def test_the_real_host_answers() -> None:
 def test_nothing_there_is_no_error(tmp_path: Path) -> None:
     assert host_names(tmp_path) == frozenset()
     assert boot_id(tmp_path) is None
-    assert boot_time_us(tmp_path) is None
+    assert boot_began_us(NOW, tmp_path) is None
     assert os_release(tmp_path / "os-release") == OsRelease()
     assert local_zone(tmp_path, "").utcoffset(None) is not None
 
@@ -95,31 +99,30 @@ def test_boot(tmp_path: Path) -> None:
     put(tmp_path, "proc/sys/kernel/random/boot_id", "0F3C2d1e-0000-4000-8000-00000000abcd\n")
     put(tmp_path, "proc/stat", "cpu  1 2 3\nbtime 1790000000\nprocesses 5\n")
     assert boot_id(tmp_path) == "0f3c2d1e00004000800000000000abcd"
-    assert boot_time_us(tmp_path) == 1_790_000_000_000_000
+    assert boot_began_us(NOW, tmp_path) == 1_790_000_000_000_000 - BOOT_SLACK_US
     put(tmp_path, "proc/sys/kernel/random/boot_id", "no id")
     assert boot_id(tmp_path) is None
 
 
-def test_a_container_with_a_boot_id_of_its_own_began_with_its_first_process(tmp_path: Path) -> None:
+def test_a_container_of_its_own_began_with_its_first_process(tmp_path: Path) -> None:
+    ticks = 500 * os.sysconf("SC_CLK_TCK")
     put(tmp_path, "proc/stat", "btime 1790000000\n")
-    put(
-        tmp_path,
-        "proc/1/stat",
-        "1 (systemd) S " + "0 " * 18 + f"{500 * os.sysconf('SC_CLK_TCK')} 0",
-    )
+    put(tmp_path, "proc/1/stat", f"1 (systemd) S {'0 ' * 18}{ticks} 0\n")
+    put(tmp_path, "proc/uptime", "600.25 1.00\n")
     root = "300 290 0:50 / / rw - overlay overlay rw\n"
     put(tmp_path, "proc/self/mountinfo", root)
-    assert boot_time_us(tmp_path) == 1_790_000_000_000_000
+    assert boot_began_us(NOW, tmp_path) == 1_790_000_000_000_000 - BOOT_SLACK_US
     own = "310 305 0:60 /id /proc/sys/kernel/random/boot_id ro,nosuid - tmpfs tmpfs rw\n"
     put(tmp_path, "proc/self/mountinfo", root + own)
-    assert boot_time_us(tmp_path) == 1_790_000_500_000_000
+    assert boot_began_us(NOW, tmp_path) == NOW - 100_250_000 - FIRST_SLACK_US
+    put(tmp_path, "proc/uptime", "99.00 1.00\n")  # lxcfs: the container's own
+    assert boot_began_us(NOW, tmp_path) == NOW - 99_000_000 - FIRST_SLACK_US
 
 
 def test_which_boot() -> None:
     of = boot_of("a" * 32, 10_000_000)
     assert of(10_000_000) == "a" * 32
-    assert of(8_000_000) == "a" * 32
-    assert of(7_999_999) is None
+    assert of(9_999_999) is None
     assert boot_of("a" * 32, None)(99) is None
     assert boot_of(None, 0)(99) is None
 

@@ -24,6 +24,9 @@ from .alive import Host
 _MOST = 64 * 1024
 _ROOT = Path("/")
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
+_OWN_ID = rf"^(?:\S+ ){{4}}{_BOOT_ID} "
+FIRST_SLACK_US = 50_000
+"""What is known of a process's start and of the time that a host is up, in hundredths."""
 BOOT_SLACK_US = 2_000_000
 """The boot time is in whole seconds and moves a little when the clock is set."""
 _UNROUTED = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
@@ -85,16 +88,24 @@ def boot_id(root: Path = _ROOT) -> str | None:
     return text if re.fullmatch(r"[0-9a-f]{32}", text) else None
 
 
-def boot_time_us(root: Path = _ROOT) -> int | None:
-    """When this boot began (microseconds UTC, exact to a second): the one that ``boot_id`` names.
+def boot_began_us(now_us: int, root: Path = _ROOT) -> int | None:
+    """Before this moment (microseconds UTC) nothing is of the boot that ``boot_id`` names;
+    ``now_us`` is the present.
 
     A container that is a host of its own (systemd-nspawn, LXC) has a boot id put over the kernel's,
-    and began with its first process; in others both are those of the machine below.
+    and began with its first process, perhaps within a second after it went down; in others both are
+    those of the machine below.
     """
     host = Host(root / "proc")
-    if re.search(rf"^(?:\S+ ){{4}}{_BOOT_ID} ", _text(root / "proc/self/mountinfo"), re.MULTILINE):
-        return host.since_us(host.start_ticks(1))
-    return host.since_us(0)
+    if not re.search(_OWN_ID, _text(root / "proc/self/mountinfo"), re.MULTILINE):
+        began = host.since_us(0)
+        return None if began is None else began - BOOT_SLACK_US
+    up_us, ticks = host.up_us(), host.start_ticks(1)
+    if up_us is None or ticks is None:
+        return None
+    # Where /proc/uptime is the container's own (lxcfs), it is less than the machine's.
+    since_us = host.uptime_us(ticks)
+    return now_us - up_us + (since_us if since_us <= up_us else 0) - FIRST_SLACK_US
 
 
 def boot_of(boot: str | None, began_us: int | None) -> Callable[[int], str | None]:
@@ -102,9 +113,7 @@ def boot_of(boot: str | None, began_us: int | None) -> Callable[[int], str | Non
     since ``began_us``, None for anything older (or when either is not known)."""
 
     def of(time_us: int) -> str | None:
-        if began_us is None or time_us < began_us - BOOT_SLACK_US:
-            return None
-        return boot
+        return None if began_us is None or time_us < began_us else boot
 
     return of
 
