@@ -1,8 +1,9 @@
 """Every way in which a session ends that can be provoked on a real host: one logout each, with the
-right reason and length, whichever the source."""
+right reason and length.  Two monitors look on, one at the journal and one at the file."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -23,11 +24,11 @@ from tests.feishu_double import FeishuDouble
 from .conftest import MakeHost
 from .nspawn import Host, free_port, wait_until
 from .people import Visit
-from .test_end_to_end import SERVICE, Site, prepare
+from .test_end_to_end import PROGRAM, SERVICE, Site, prepare
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
-STAY = 2.0
+STAY = 1.5
 """How long each visit lasts at least, in seconds."""
 NEAR = 2.0
 """How far what is told may be from what happened, in seconds."""
@@ -152,32 +153,53 @@ ENDINGS = (
 )
 
 
-@pytest.fixture(scope="module", params=["journal", "file"])
+SECOND = "second-monitor.service"
+SECOND_CONFIG = "/root/second.yaml"
+LEDGERS = ("journal", "file")
+
+
+@pytest.fixture(scope="module")
 def site(
-    request: pytest.FixtureRequest,
-    make_host: MakeHost,
-    boot: Callable[[Host], None],
-    tmp_path_factory: pytest.TempPathFactory,
+    make_host: MakeHost, boot: Callable[[Host], None], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
-    host = make_host(f"ends-{request.param}")
+    host = make_host("endings")
     port = free_port()
     key = tmp_path_factory.mktemp("key") / "id"
     prepare(host, port, key)
     with (host.root / "etc/ssh/sshd_config.d/test.conf").open("a") as config:
         config.write("ClientAliveInterval 1\nClientAliveCountMax 2\n")
+    (host.root / SECOND_CONFIG[1:]).write_text(
+        "monitor:\n  source: file\nstate:\n  dir: /var/lib/second\n"
+    )
+    (host.root / f"etc/systemd/system/{SECOND}").write_text(
+        f"[Service]\nExecStart={PROGRAM} --config {SECOND_CONFIG} run\nType=notify\n"
+    )
     boot(host)
     host.run("make --silent -C /root/src install install-service", seconds=300)
     with FeishuDouble(limits=False) as group:
-        one = Site(host, group, port, key, request.param)
+        one = Site(host, group, port, key, "journal")
         one.configure()
+        monitors(one, "restart")
         yield one
     host.close()
 
 
-def row_of(site: Site, shell: Shell) -> dict[str, Any]:
+def monitors(site: Site, what: str) -> None:
+    site.host.run(f"systemctl {what} {SERVICE} {SECOND}")
+
+
+def rows(site: Site, ledger: str, command: str) -> list[dict[str, Any]]:
+    """What one of the monitors knows."""
+    if ledger == "journal":
+        return site.rows(command)
+    text = site.host.run(f"{PROGRAM} --config {SECOND_CONFIG} {command} --json")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def row_of(site: Site, ledger: str, shell: Shell) -> dict[str, Any]:
     (row,) = [
         row
-        for row in site.rows("history --limit 1000")
+        for row in rows(site, ledger, "history --limit 1000")
         if (row["ip"], row["port"]) == (shell.address, shell.port)
     ]
     return row
@@ -188,11 +210,14 @@ def near(told: str, happened: float) -> bool:
 
 
 def is_known(site: Site, shell: Shell) -> bool:
-    return any(row["port"] == shell.port for row in site.rows("who"))
+    """To both."""
+    return all(
+        any(row["port"] == shell.port for row in rows(site, ledger, "who")) for ledger in LEDGERS
+    )
 
 
 def is_over(site: Site, shell: Shell) -> bool:
-    return bool(row_of(site, shell)["state"] == "closed")
+    return all(row_of(site, ledger, shell)["state"] == "closed" for ledger in LEDGERS)
 
 
 def end(site: Site, ending: Ending) -> tuple[Shell, float]:
@@ -228,14 +253,16 @@ def test_every_ending(site: Site) -> None:
     wrong = {}
     for ending in ENDINGS:
         shell, ended = end(site, ending)
-        reasons = ending.reasons
-        if site.source == "file" and ending.name == "terminate-session":
-            reasons = UNSAID  # only systemd says so, and not in this file
-        found = wrong_in(row_of(site, shell), shell, ended, reasons)
-        if found:
-            wrong[ending.name] = found
-    assert len(site.rows("history --limit 1000")) == len(ENDINGS)
+        for ledger in LEDGERS:
+            reasons = ending.reasons
+            if ledger == "file" and ending.name == "terminate-session":
+                reasons = UNSAID  # only systemd says so, and not in this file
+            found = wrong_in(row_of(site, ledger, shell), shell, ended, reasons)
+            if found:
+                wrong[f"{ending.name} ({ledger})"] = found
     assert wrong == {}
+    for ledger in LEDGERS:
+        assert len(rows(site, ledger, "history --limit 1000")) == len(ENDINGS)
 
 
 def test_sessions_outlive_a_restart_of_sshd(site: Site) -> None:
@@ -243,29 +270,31 @@ def test_sessions_outlive_a_restart_of_sshd(site: Site) -> None:
     wait_until("it is known", 20, partial(is_known, site, shell))
     site.host.run("systemctl restart ssh; sleep 3")
     assert is_known(site, shell)
-    site.host.run(f"systemctl restart {SERVICE}; sleep 1")
+    monitors(site, "restart")
     assert is_known(site, shell)
     shell.type("exit\n")
     wait_until("it is over", 20, partial(is_over, site, shell), 0.3)
     shell.close()
-    assert row_of(site, shell)["reason"] == "user"
+    for ledger in LEDGERS:
+        assert row_of(site, ledger, shell)["reason"] == "user"
 
 
 def test_who_came_and_went_while_nobody_looked(site: Site) -> None:
-    """The monitor is stopped meanwhile."""
+    """The monitors are stopped meanwhile."""
     before = Shell(site)
     wait_until("it is known", 20, partial(is_known, site, before))
-    site.host.run(f"systemctl stop {SERVICE}")
+    monitors(site, "stop")
     meanwhile, stays = Shell(site), Shell(site)
     time.sleep(STAY)
     for shell in (before, meanwhile):
         shell.type("exit\n")
         shell.wait()
         shell.ended = time.time()
-    site.host.run(f"systemctl start {SERVICE}")
+    monitors(site, "start")
     for shell in (before, meanwhile):
         wait_until("it is over", 20, partial(is_over, site, shell), 0.3)
-        assert wrong_in(row_of(site, shell), shell, shell.ended, USER) == []
+        for ledger in LEDGERS:
+            assert wrong_in(row_of(site, ledger, shell), shell, shell.ended, USER) == []
     assert is_known(site, stays)
     stays.type("exit\n")
     wait_until("it is over", 20, partial(is_over, site, stays), 0.3)
@@ -292,7 +321,7 @@ QUIET = "logrotate -f /root/copytruncate.conf"
 def test_what_rotates_loses_and_doubles_nothing(site: Site) -> None:
     for name, how in (("create", CREATE), ("copytruncate", "copytruncate")):
         site.host.run(f"cat > /root/{name}.conf", stdin=ROTATE.format(how=how))
-    before = len(site.rows("history --limit 1000"))
+    before = len(site.rows("history --limit 1000"))  # the same in both
     visits: list[Visit] = []
     for command in UNREST:
         visits += [site.visit(), site.visit("bob", by_key=False)]
@@ -310,14 +339,21 @@ def test_what_rotates_loses_and_doubles_nothing(site: Site) -> None:
     for visit in stay:
         visit.leave()
 
-    def rows() -> list[dict[str, Any]]:
-        return [row for row in site.rows("history --limit 1000") if row["state"] == "closed"]
+    def closed(ledger: str) -> list[dict[str, Any]]:
+        found = rows(site, ledger, "history --limit 1000")
+        return [row for row in found if row["state"] == "closed"]
 
-    wait_until("all are over", 30, lambda: len(rows()) >= before + len(visits), 0.3)
-    peers = Counter((row["user"], row["ip"], row["port"], row["reason"]) for row in rows()[:])
-    for visit in visits:
-        assert peers[visit.user, visit.address, visit.port, "user"] == 1
-    assert len(site.rows("history --limit 1000")) == before + len(visits)
+    def all_over() -> bool:
+        return all(len(closed(ledger)) >= before + len(visits) for ledger in LEDGERS)
+
+    wait_until("all are over", 30, all_over, 0.3)
+    for ledger in LEDGERS:
+        peers = Counter(
+            (row["user"], row["ip"], row["port"], row["reason"]) for row in closed(ledger)
+        )
+        for visit in visits:
+            assert peers[visit.user, visit.address, visit.port, "user"] == 1, ledger
+        assert len(rows(site, ledger, "history --limit 1000")) == before + len(visits)
 
     def told() -> Counter[str]:
         lines = "\n".join(site.group.texts()).splitlines()
