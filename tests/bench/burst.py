@@ -32,7 +32,7 @@ def measure(folder: Path, report: Report, failures: int = FAILURES) -> None:
             log.write(1000 + number, f"Failed password for root from {peer} ssh2")
         written = time.monotonic() - begin
         wrote = log_in(log, 1, "bench")
-        told = stub.wait_for(("bench",), PATIENCE)
+        told = stub.wait_for(("用户登录通知", "bench"), PATIENCE)
         after = program.usage().resident_mib
         understood = _understood(program.folder / "state" / db.FILE_NAME)
     if told is None:
