@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from usersessionmon.byheart import LINES, MAX_TALKS
+from usersessionmon.byheart.lane import MAX_TALKS
+from usersessionmon.byheart.lines import LINES
 from usersessionmon.model import Change, Means, Moment, Record
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.matcher import RuleSet, load_rules

@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from usersessionmon.byheart import ByHeart
+from usersessionmon.byheart.lane import ByHeart
 from usersessionmon.model import Change, Event, Means, Record
 from usersessionmon.rules.coverage import Shapes
 from usersessionmon.rules.forgeries import Forgeries

@@ -14,67 +14,17 @@ conclusions are the same.  Nothing may be asked of the engine before ``settle``.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 
-from usersessionmon.model import Change, Event, Means, Moment, Record
+from usersessionmon.model import Change, Event, Means, Record
 from usersessionmon.rules.matcher import RuleSet
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sessions.world import STEP_BACK
 
-_HINT = "authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={ip}"
-_PORT = "{ip} port {port}"
-_MORE = tuple(f"{number} more authentication failures" for number in (2, 3, 4, 5))
-LINES = (
-    f"Invalid user {{user}} from {_PORT}",
-    "Invalid user {user} from {ip}",
-    "input_userauth_request: invalid user {user} [preauth]",
-    "pam_unix(sshd:auth): check pass; user unknown",
-    f"pam_unix(sshd:auth): {_HINT}  user={{user}}",
-    f"pam_unix(sshd:auth): {_HINT} ",
-    f"pam_unix(sshd:auth): {_HINT}",
-    f"Failed password for invalid user {{user}} from {_PORT} ssh2",
-    f"Failed password for {{user}} from {_PORT} ssh2",
-    *(
-        f"message repeated {times} times: [ Failed password for {who}{{user}} from {_PORT} ssh2]"
-        for times in (2, 3, 4, 5)
-        for who in ("", "invalid user ")
-    ),
-    *(
-        f"{how} {who}{_PORT} [preauth]"
-        for how in ("Connection closed by", "Connection reset by", "Disconnected from")
-        for who in ("", "invalid user {user} ", "authenticating user {user} ")
-    ),
-    "Connection closed by {ip} [preauth]",
-    *(
-        f"Received disconnect from {peer}11: {words} [preauth]"
-        for peer in (f"{_PORT}:", "{ip}: ")
-        for words in ("Bye Bye", "", "Normal Shutdown, Thank you for playing")
-    ),
-    *(
-        f"PAM {more}; logname= uid=0 euid=0 tty=ssh ruser= rhost={{ip}} {who}"
-        for more in ("1 more authentication failure", *_MORE)
-        for who in ("", " user={user}")
-    ),
-)
-"""The lines of a guess.  Any other line, or one with another kind of name or address, is for the
-engine."""
-_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_SHAPES = {
-    "user": r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}",
-    "ip": rf"{_BYTE}(?:\.{_BYTE}){{3}}",
-    "port": r"[1-9][0-9]{0,4}",
-}
-_SAMPLES = (
-    {"user": "guessed-name", "ip": "192.0.2.1", "port": "40001"},
-    {"user": "another", "ip": "198.51.100.200", "port": "50002"},
-)
-_HARMLESS = frozenset(
-    {Means.FAILED, Means.FAILED_HINT, Means.INVALID_USER, Means.PREAUTH_END, Means.NOTHING}
-)
-"""What a line may mean that is known by heart: it is about its own connection only."""
+from .lines import BEGINNINGS, FORMS, forms_of
+from .steps import Step, Teacher
+
 _ABOUT_OTHERS = frozenset(
     {
         *(Means.BOOT, Means.BOOT_HINT, Means.SHUTDOWN, Means.LISTENING, Means.LISTENER_STOPPED),
@@ -87,55 +37,8 @@ PATIENCE_US = 10_000_000
 """After this the engine gets a conversation: shorter than anything waits there."""
 MAX_TALKS = 1024
 _MAX_CROWDS = 1024
-_MAX_STEPS = 4096
-_MAX_LINES = 24
 _NONE: list[Change] = []
 _new = tuple.__new__
-
-
-@dataclass(frozen=True)
-class Form:
-    """One of ``LINES``, ready for use."""
-
-    text: str
-    """With ``%(user)s`` and so on."""
-    pattern: str
-    names: tuple[str, ...]
-    """What the groups of ``pattern`` hold."""
-    beginning: str
-    """The first two words."""
-    head: str
-    """What stands before the first hole."""
-    inner: str
-    """The longest text between two holes."""
-    tail: str
-    """What stands behind the last."""
-
-    @cached_property
-    def regex(self) -> re.Pattern[str]:
-        return re.compile(self.pattern)
-
-
-@dataclass(slots=True)
-class Step:
-    """How far a conversation has come."""
-
-    path: tuple[int, ...]
-    """The lines so far, by their place in ``LINES``."""
-    bound: frozenset[str]
-    told: Change | None
-    """What its last line leads to, with sample values; None: nothing."""
-    over: bool
-    """Nothing of it is left in the engine."""
-    idle: bool
-    """It was over before, and its last line leads to nothing."""
-    hinted: bool
-    """The engine holds a hint of PAM's about it, which its next failure tells of."""
-    known: list[tuple[str, str, Step]] = field(default_factory=list)
-    """The next lines seen so far that have no hole which is not yet bound: what stands before the
-    first hole, and all with ``%(user)s`` and so on."""
-    next: dict[int, Step | None] = field(default_factory=dict)
-    """All next lines seen so far; None: one that is for the engine."""
 
 
 @dataclass(slots=True)
@@ -184,8 +87,8 @@ class ByHeart:
         self._crowds: dict[str | None, Crowd] = {}
         self._first = Step((), frozenset(), None, over=True, idle=True, hinted=False)
         # a rule of one's own may be about one name, which no sample shows
-        self._beginnings = {} if rules.own else _BEGINNINGS
-        self._learned = 0
+        self._beginnings = {} if rules.own else BEGINNINGS
+        self._teacher = Teacher(rules)
 
     def take(self, record: Record) -> list[Change] | None:
         """What a line known by heart leads to; None: it is for the rules, then for ``pass_by`` or
@@ -303,7 +206,7 @@ class ByHeart:
     def _try(self, crowd: Crowd, record: Record, talk: Talk) -> list[Change] | None:
         """A conversation's next line, if it is not one of those that followed so far."""
         text = record.text
-        forms = _BEGINNINGS.get(text[: text.find(" ", text.find(" ") + 1)], ())
+        forms = forms_of(text)
         step = self._further(talk, text, forms) if record.program in PROGRAMS else None
         if step is not None:
             return self._go_on(crowd, record, talk, step)
@@ -335,7 +238,7 @@ class ByHeart:
         for head, known, step in talk.step.known:
             if text.startswith(head) and known % talk.values == text:
                 return step.idle
-        forms = _BEGINNINGS.get(text[: text.find(" ", text.find(" ") + 1)], ())
+        forms = forms_of(text)
         found = self._further(talk, text, forms)
         return found is not None and found.idle
 
@@ -378,7 +281,7 @@ class ByHeart:
     def _further(self, talk: Talk, text: str, forms: Iterable[int]) -> Step | None:
         """The step that a line leads to, learned when it is new."""
         for index in forms:
-            form = _FORMS[index]
+            form = FORMS[index]
             if form.inner not in text or not text.endswith(form.tail):
                 continue
             found = form.regex.fullmatch(text)
@@ -390,7 +293,7 @@ class ByHeart:
                     return None
             step = talk.step.next.get(index, _UNKNOWN)
             if step is _UNKNOWN:
-                step = self._learn(talk.step, index, form)
+                step = self._teacher.learn(talk.step, index)
             talk.values = {**talk.values, **said} if talk.values else said
             return step
         return None
@@ -441,76 +344,3 @@ class ByHeart:
             del crowd.peers[peer]
 
     # -- learning ---------------------------------------------------------------------------
-
-    def _learn(self, before: Step, index: int, form: Form) -> Step | None:
-        """Ask rules and engine what follows from one more line."""
-        step = None
-        if self._learned < _MAX_STEPS and len(before.path) < _MAX_LINES:
-            path = (*before.path, index)
-            one, other = (self._rehearse(path, values) for values in _SAMPLES)
-            step = one if one == other else None
-            self._learned += 1
-        before.next[index] = step
-        if step is not None and before.bound.issuperset(form.names):
-            before.known.append((form.head, form.text, step))
-        return step
-
-    def _rehearse(self, path: tuple[int, ...], values: Mapping[str, str]) -> Step | None:
-        """The conversation's last step, in an engine of its own; its values taken out again."""
-        engine = Engine()
-        changes: list[Change] = []
-        bound: frozenset[str] = frozenset()
-        idle = True
-        for second, index in enumerate(path):
-            form = _FORMS[index]
-            bound |= frozenset(form.names)
-            time = Moment(second * 100_000, "")
-            record = Record(time, "host", "sshd", 1, form.text % values)
-            event = self._rules.match(record)
-            if event is None or event.means not in _HARMLESS:
-                return None
-            idle = engine.remembers_nothing()
-            changes = engine.feed(event)
-        told = None
-        if changes:
-            told = changes[0]
-            plain = told._replace(user=None, ip=None, port=None)
-            expected = Change(
-                told.kind, time, "host", "sshd", method=told.method,
-                valid_user=told.valid_user, times=told.times,
-            )  # fmt: skip
-            own = (told.user, told.ip, told.port)
-            known = (values["user"], values["ip"], int(values["port"]))
-            if len(changes) > 1 or plain != expected or not _same_or_none(own, known):
-                return None
-            told = told._replace(
-                user=told.user and "user", ip=told.ip and "ip", port=told.port and 1
-            )
-        hinted = engine.has_hint("host", "sshd", values["ip"])
-        over = engine.remembers_nothing()
-        return Step(path, bound, told, over=over, idle=idle and not changes and over, hinted=hinted)
-
-
-def _same_or_none(own: tuple[object, ...], known: tuple[object, ...]) -> bool:
-    return all(value is None or value == true for value, true in zip(own, known, strict=True))
-
-
-def _form(line: str) -> Form:
-    pieces = re.split(r"\{([a-z]+)\}", line)
-    regex = "".join(
-        f"(?P<{piece}>{_SHAPES[piece]})" if at % 2 else re.escape(piece)
-        for at, piece in enumerate(pieces)
-    )
-    text = "".join(f"%({piece})s" if at % 2 else piece for at, piece in enumerate(pieces))
-    first, second, *_ = line.split(" ")
-    names = tuple(pieces[1::2])
-    beginning = f"{first} {second}"
-    inner = max(pieces[2:-1:2], key=len, default="")
-    return Form(text, regex, names, beginning, pieces[0], inner, pieces[-1])
-
-
-_FORMS = tuple(_form(line) for line in LINES)
-_BEGINNINGS = {
-    beginning: tuple(at for at, form in enumerate(_FORMS) if form.beginning == beginning)
-    for beginning in {form.beginning for form in _FORMS}
-}
