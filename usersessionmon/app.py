@@ -101,6 +101,7 @@ class Monitor:
     _stopping: bool = False
     _stocked: bool = False
     _position: str | None = None
+    _placed: bool = False
     _saved_us: int = 0
     _lines: int = 0
     _doubted: int = 0
@@ -173,12 +174,26 @@ class Monitor:
             self.waker.wait(self._wait_seconds(), self.source.descriptors())
         self._save_position()
 
-    def turn(self) -> bool:
-        """Read once and save what it led to; True when the log's end is reached."""
-        batch = self.source.read(BATCH)
+    def _read(self, limit: int) -> Batch:
+        batch = self.source.read(limit)
         for note in batch.notes:
             if note not in self.told:
                 LOG.warning("%s", note)
+        return batch
+
+    def _take_place(self) -> None:
+        """Save where reading begins before anything is read: killed now, and the log rotated, it
+        would begin elsewhere."""
+        if state.read_position(self.connection, self.source_name) is None:
+            self._position = self._read(0).position
+            self._save_position()
+
+    def turn(self) -> bool:
+        """Read once and save what it led to; True when the log's end is reached."""
+        if not self._placed:
+            self._placed = True
+            self._take_place()
+        batch = self._read(BATCH)
         self._lines += batch.lines
         changes = [self.look(change) for change in self.pipeline.process(batch.records)]
         changes = [self.know(self.pipeline.engine, change) for change in changes]

@@ -199,3 +199,41 @@ def test_catching_up_is_bounded_in_open_files(
     assert follower.numbers[-1] == 4
     assert follower.numbers[2:-1] == list(range(1000 - 64, 1000))
     assert any("too many" in note for note in follower.notes)
+
+
+@pytest.mark.parametrize("from_start", [True, False])
+def test_a_place_is_saved_before_anything_is_read(
+    log: Path, daemon: Daemon, from_start: bool
+) -> None:
+    daemon.write(2)
+    made = Follower(log, from_start=from_start)
+    made.read(0)
+    assert made.numbers == []
+    daemon.write(2)
+    rotate(log)
+    daemon.reopen()
+    daemon.write()
+    made.restart()
+    made.drain(3)
+    made.source.close()
+    assert made.numbers == ([0, 1, 2, 3, 4] if from_start else [2, 3, 4])
+
+
+def test_a_log_that_came_and_was_rotated_while_away(tmp_path: Path) -> None:
+    """At the saved place there was no log, but an old copy of it."""
+    path = tmp_path / "auth.log"
+    first = Daemon(path)
+    first.write(3)
+    rotate(path, create=False)
+    made = Follower(path, from_start=True)
+    made.read(0)
+    assert made.position is not None
+    first.reopen()
+    first.write(2)
+    rotate(path)
+    first.reopen()
+    first.write()
+    made.restart()
+    made.drain(3)
+    made.source.close()
+    assert made.numbers == [3, 4, 5]

@@ -22,7 +22,10 @@ class Source(Protocol):
 
     def read(self, limit: int) -> Batch:
         """Up to ``limit`` records that are there now; never blocks, never raises for what the log
-        holds.  Raises TroubleError when the log cannot be read at all (permission, gone)."""
+        holds.  With 0 it gives the position where reading begins, as far as there is one.
+
+        Raises TroubleError when the log cannot be read at all (permission, gone).
+        """
 
     def descriptors(self) -> Sequence[int]:
         """File descriptors whose readability means that ``read`` is worth while."""

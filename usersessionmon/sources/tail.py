@@ -20,7 +20,7 @@ from usersessionmon.envelope.text import LineReader
 from usersessionmon.model import Batch, Record
 
 from .tail_notes import GONE, Notes
-from .tail_order import Past, all_copies, before
+from .tail_order import Past, all_copies, before, copies_since
 from .tail_part import STRIDE, ChangedError, Mark, Part
 from .tail_position import Position, load_position, save_position
 from .tail_resume import between, find_copy, resume, resume_behind
@@ -113,6 +113,8 @@ class TailSource:
         """Take what is there; True when there is no more."""
         self._watch()
         self._begun = self._begun or self._begin()
+        if limit == 0:  # only to have a place
+            return not (self._begun and (self._parts or self._follow()))
         while self._begun:
             if not self._drain_all(limit):
                 return False
@@ -153,6 +155,8 @@ class TailSource:
             return True
         self._past = position.past
         self._parts = resume(position, self._path)
+        if not position.marks and position.behind is None:  # there was no file
+            self._parts = copies_since(self._path, position.saved_us, position.past)
         found = bool(self._parts) or not position.marks
         if not self._parts and position.behind:
             self._parts = resume_behind(position.behind, position.past, self._path)

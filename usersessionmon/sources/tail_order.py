@@ -75,6 +75,24 @@ def all_copies(path: Path) -> list[Part]:
     return parts
 
 
+def copies_since(path: Path, since_us: int, past: Past) -> list[Part]:
+    """The rotated copies of a log that was not there at ``since_us``, oldest first."""
+    fresh: list[Part] = []
+    for part in all_copies(path):
+        if _modified_us(part.path) >= since_us and not past.holds(part.peek()):
+            fresh.append(part)
+        else:
+            part.close()
+    return fresh
+
+
+def _modified_us(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns // 1000
+    except OSError:  # it was removed in this moment
+        return 0
+
+
 def newer(than: Sibling, others: list[Sibling], known: list[bytes], past: Past) -> list[Part]:
     """The rotated copies that came after one, oldest first, opened at their beginnings.
 
