@@ -177,6 +177,7 @@ def _second_screen(waker: Waker) -> Iterator[None]:
         waker.wake()
 
     handlers = {
+        signal.SIGINT: signal.default_int_handler,  # a shell's background job began without it
         signal.SIGWINCH: resized,
         signal.SIGTERM: ended,
         signal.SIGHUP: ended,
