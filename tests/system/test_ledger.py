@@ -24,8 +24,9 @@ NEAR = 22.0
 """Seconds between two looks at the host, and a little."""
 
 
-SOURCES = ("journal", "file") if os.environ.get("USM_EVERY_SOURCE") else ("file",)
-"""What is tried here takes minutes of waiting; with the journal it is tried when asked for."""
+SLOW = bool(os.environ.get("USM_SLOW"))
+"""What takes minutes of waiting is tried when asked for."""
+SOURCES = ("journal", "file") if SLOW else ("file",)
 
 
 @pytest.fixture(scope="module", params=SOURCES)
@@ -123,6 +124,7 @@ def test_who_came_while_the_log_was_lost_is_on(site: Site) -> None:
     site.nothing_more()
 
 
+@pytest.mark.skipif(not SLOW, reason="waits for minutes; USM_SLOW=1 runs it")
 def test_whose_lines_the_logger_never_wrote_comes_and_goes_all_the_same(site: Site) -> None:
     """LogLevel QUIET and no PAM: only sshd's processes tell."""
     config = "/etc/ssh/sshd_config.d/quiet.conf"
