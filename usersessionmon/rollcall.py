@@ -17,6 +17,7 @@ from usersessionmon.clock import Clock
 from usersessionmon.host import boots
 from usersessionmon.host.alive import START_SLACK_US, Host
 from usersessionmon.host.people import Person, people
+from usersessionmon.host.utmp import Login
 from usersessionmon.model import Change, Moment, SessionView
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.stock import Presence, found, moment_of, presence
@@ -111,8 +112,10 @@ class RollCall:
                 missing[key] = view
         gone = self._without_those_who_stay(missing)
         changes = []
-        for key in sorted(gone.keys() & self._missing.keys()):
-            last = self._last_sign(gone[key], self._missing[key], sign)
+        again = sorted(gone.keys() & self._missing.keys())
+        over = boots.ends(self._wtmp) if again else []
+        for key in again:
+            last = self._last_sign(gone[key], self._missing[key], sign, over)
             changes += engine.gone(key, *last)
         signs = {key: self._missing.get(key) or self._sign_of(engine, gone[key]) for key in gone}
         looked_at = {key for key, _ in some}
@@ -136,11 +139,12 @@ class RollCall:
         own = view.boot is not None and view.boot == self._boot
         return _Sign(called, self._mono_us if own else None)
 
-    def _last_sign(self, view: SessionView, seen: _Sign, now: _Sign) -> _Sign:
+    def _last_sign(
+        self, view: SessionView, seen: _Sign, now: _Sign, over: Sequence[Login]
+    ) -> _Sign:
         """What wtmp says of the end, if it does and that can be; else when it was seen last."""
         if view.login_time is None:
             return seen
-        over = boots.ends(self._wtmp)
         end = boots.end_of(over, view.user, view.login_time.us, view.ip, view.tty)
         if end is None or not seen.time.us - START_SLACK_US <= end <= now.time.us:
             return seen

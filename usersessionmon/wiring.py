@@ -361,7 +361,7 @@ def monitor(
                 know=persons.know,
                 recall=persons.call,
                 alarm=alarm,
-                silence=silence_of(settings, here, source, clock, state.read_facts(connection)),
+                silence=silence_of(settings, here, source, clock, kept),
                 limits=Limits(settings.state.keep_days, settings.state.max_sessions),
                 told_us=damage.told_us if damage is not None and rebuilding else None,
                 opening=opening_of(settings, here, damage, kept),
