@@ -237,20 +237,18 @@ class Monitor:
         return alarms
 
     def _wait_seconds(self) -> float:
-        wait = self.source.patience()
-        due = self.pipeline.engine.patience(self.clock.monotonic())
-        if due is not None:
-            wait = min(wait, due)
-        due = self.telling.watch.patience(self.clock.monotonic())
-        wait = wait if due is None else min(wait, due)
+        now = self.clock.monotonic()
+        waits = [
+            self.source.patience(),
+            self.pipeline.engine.patience(now),
+            self.telling.watch.patience(now),
+            self._watchdog,
+        ]
         if self.alarm is not None:
-            due = self.alarm.patience(self.pipeline.forgeries, self.clock.now_us())
-            wait = wait if due is None else min(wait, due)
-        if self._watchdog is not None:
-            wait = min(wait, self._watchdog)
+            waits.append(self.alarm.patience(self.pipeline.forgeries, self.clock.now_us()))
         if self.limits is not None:
-            wait = min(wait, max(0.0, self._tidy_at - self.clock.monotonic()))
-        return wait
+            waits.append(max(0.0, self._tidy_at - now))
+        return min(wait for wait in waits if wait is not None)
 
     # --- saving -----------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from usersessionmon.rules.matcher import RuleSet
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sessions.world import STEP_BACK
 
-from .lines import BEGINNINGS, FORMS, forms_of
+from .lines import FORMS, forms_of
 from .steps import Step, Teacher
 
 _ABOUT_OTHERS = frozenset(
@@ -75,9 +75,6 @@ class Crowd:
     """When something is due in the engine."""
 
 
-_UNKNOWN = Step((), frozenset(), None, over=True, idle=True, hinted=False)
-
-
 class ByHeart:
     """Stands in front of an engine; see the module's text."""
 
@@ -87,7 +84,7 @@ class ByHeart:
         self._crowds: dict[str | None, Crowd] = {}
         self._first = Step((), frozenset(), None, over=True, idle=True, hinted=False)
         # a rule of one's own may be about one name, which no sample shows
-        self._beginnings = {} if rules.own else BEGINNINGS
+        self._by_heart = not rules.own
         self._teacher = Teacher(rules)
 
     def take(self, record: Record) -> list[Change] | None:
@@ -105,16 +102,15 @@ class ByHeart:
                 self._give_old(crowd, now_us)
             talk = talks.get(pid)
             if talk is not None:
-                if program in PROGRAMS:
-                    values = talk.values
-                    for head, known, step in talk.step.known:
-                        if text.startswith(head) and known % values == text:
-                            return self._go_on(crowd, record, talk, step)
-                return self._try(crowd, record, talk)
+                step = self._next(talk, text) if program in PROGRAMS else None
+                if step is not None:
+                    return self._go_on(crowd, record, talk, step)
+                self._give(crowd, pid, talk)
+                return None
         if crowd.over and pid in crowd.over and self._is_epilogue(record, crowd.over.pop(pid)):
             return self._pass(crowd, record)
-        forms = self._beginnings.get(text[: text.find(" ", text.find(" ") + 1)])
-        return None if forms is None else self._begin(record, crowd, forms)
+        forms = forms_of(text) if self._by_heart else ()
+        return self._begin(record, crowd, forms) if forms else None
 
     def pass_by(self, record: Record) -> list[Change]:
         """A line that means nothing: time goes on."""
@@ -203,15 +199,12 @@ class ByHeart:
             crowd.peers[peer] = crowd.peers.get(peer, 0) + 1
         return self._pass(crowd, record) if step.told is None else self._say(crowd, step, talk)
 
-    def _try(self, crowd: Crowd, record: Record, talk: Talk) -> list[Change] | None:
-        """A conversation's next line, if it is not one of those that followed so far."""
-        text = record.text
-        forms = forms_of(text)
-        step = self._further(talk, text, forms) if record.program in PROGRAMS else None
-        if step is not None:
-            return self._go_on(crowd, record, talk, step)
-        self._give(crowd, record.pid, talk)
-        return None
+    def _next(self, talk: Talk, text: str) -> Step | None:
+        """The step that a conversation's next line leads to; None: it is for the engine."""
+        for head, known, step in talk.step.known:
+            if text.startswith(head) and known % talk.values == text:
+                return step
+        return self._further(talk, text, forms_of(text))
 
     def _go_on(self, crowd: Crowd, record: Record, talk: Talk, step: Step) -> list[Change] | None:
         """A line that is known to follow."""
@@ -235,12 +228,8 @@ class ByHeart:
         _, _, program, _, text, boot, _, _, trusted, _ = record
         if program not in PROGRAMS or boot is not None or trusted is not None:
             return False
-        for head, known, step in talk.step.known:
-            if text.startswith(head) and known % talk.values == text:
-                return step.idle
-        forms = forms_of(text)
-        found = self._further(talk, text, forms)
-        return found is not None and found.idle
+        step = self._next(talk, text)
+        return step is not None and step.idle
 
     def _keep_over(self, crowd: Crowd, pid: int | None, talk: Talk) -> None:
         """sshd has mostly one more line to say."""
@@ -291,8 +280,9 @@ class ByHeart:
             for name, value in talk.values.items():
                 if said.get(name, value) != value:
                     return None
-            step = talk.step.next.get(index, _UNKNOWN)
-            if step is _UNKNOWN:
+            if index in talk.step.next:
+                step = talk.step.next[index]
+            else:
                 step = self._teacher.learn(talk.step, index)
             talk.values = {**talk.values, **said} if talk.values else said
             return step

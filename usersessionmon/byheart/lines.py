@@ -89,7 +89,7 @@ def _form(line: str) -> Form:
 
 
 FORMS = tuple(_form(line) for line in LINES)
-BEGINNINGS = {
+_BEGINNINGS = {
     beginning: tuple(at for at, form in enumerate(FORMS) if form.beginning == beginning)
     for beginning in {form.beginning for form in FORMS}
 }
@@ -97,4 +97,4 @@ BEGINNINGS = {
 
 def forms_of(text: str) -> tuple[int, ...]:
     """The forms, by their place in ``LINES``, that have a message's first two words."""
-    return BEGINNINGS.get(text[: text.find(" ", text.find(" ") + 1)], ())
+    return _BEGINNINGS.get(text[: text.find(" ", text.find(" ") + 1)], ())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import tzinfo
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from usersessionmon.model import Bout, Change, ChangeKind, Finding
 
@@ -29,6 +29,21 @@ from .success import SuccessAfterFailures
 from .two_places import TwoPlaces
 
 Look = Callable[[Change], Finding | None]
+
+
+class Detector(Protocol):
+    """What remembers something."""
+
+    @property
+    def shelves(self) -> Sequence[Shelf[Any]]: ...
+
+
+class LoginDetector(Detector, Protocol):
+    def login(self, change: Change) -> Finding | None: ...
+
+
+class LogoutDetector(Detector, Protocol):
+    def logout(self, change: Change) -> Finding | None: ...
 
 
 class Seen(NamedTuple):
@@ -85,40 +100,36 @@ class Watch:
         for bouts in self._bouts:
             self._keep(bouts.shelves)
         if self._success is not None:
-            self._keep(self._success.shelves)
-            self._on_login.append(self._success.login)
+            self._look_at_logins(self._success)
 
     def _set_logins(self, detect: DetectSettings, zone: tzinfo) -> None:
         """The gravest first: in this order they stand in the notice."""
         if detect.root_password.enabled:
             self._on_login.append(RootPassword(detect.root_password).login)
         if detect.first_login.enabled:
-            first = FirstLogin(detect.first_login)
-            self._keep(first.shelves)
-            self._on_login.append(first.login)
+            self._look_at_logins(FirstLogin(detect.first_login))
         if detect.first_from.enabled:
-            place = FirstFrom(detect.first_from)
-            self._keep(place.shelves)
-            self._on_login.append(place.login)
+            self._look_at_logins(FirstFrom(detect.first_from))
         if detect.two_places.enabled:
             places = TwoPlaces(detect.two_places)
-            self._keep(places.shelves)
-            self._on_login.append(places.login)
+            self._look_at_logins(places)
             self._on_logout.append(places.logout)
         if detect.hours.enabled:
-            hours = Hours(detect.hours, zone)
-            self._keep(hours.shelves)
-            self._on_login.append(hours.login)
+            self._look_at_logins(Hours(detect.hours, zone))
 
     def _set_logouts(self, detect: DetectSettings) -> None:
         if detect.session_length.enabled:
-            length = SessionLength(detect.session_length)
-            self._keep(length.shelves)
-            self._on_logout.append(length.logout)
+            self._look_at_logouts(SessionLength(detect.session_length))
         if detect.abnormal_logout.enabled:
-            abnormal = AbnormalLogout(detect.abnormal_logout)
-            self._keep(abnormal.shelves)
-            self._on_logout.append(abnormal.logout)
+            self._look_at_logouts(AbnormalLogout(detect.abnormal_logout))
+
+    def _look_at_logins(self, detector: LoginDetector) -> None:
+        self._keep(detector.shelves)
+        self._on_login.append(detector.login)
+
+    def _look_at_logouts(self, detector: LogoutDetector) -> None:
+        self._keep(detector.shelves)
+        self._on_logout.append(detector.logout)
 
     def _keep(self, shelves: Iterable[Shelf[Any]]) -> None:
         for shelf in shelves:

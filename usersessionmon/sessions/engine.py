@@ -26,7 +26,7 @@ from usersessionmon.model import (
 
 from . import boots, elevations, endings, failures, logins
 from .state import Connection, HostState, Phase, dump, load_connection, load_host, view
-from .world import STEP_BACK, Witness, World, pid_key, session_id
+from .world import STEP_BACK, Witness, World, pid_key, process_key, session_id
 
 Handler = Callable[[World, Event], None]
 
@@ -356,7 +356,7 @@ class Engine:
     def name_key(self, login: Change, boot: str | None, name: str, by: NamedBy) -> Change:
         """Remember what the key of a login is called."""
         for known in dict.fromkeys((boot, None)):
-            key = f"{login.host or ''}|{known or ''}|{login.pid}"
+            key = process_key(login.host, known, login.pid)
             connection = self._world.get(key)
             if connection is not None and connection.session == login.session:
                 connection.key_name, connection.key_named_by = name, by

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from usersessionmon.model import Event, Link
 
 from .state import Connection, Phase
-from .world import SECOND, World
+from .world import SECOND, World, process_key
 
 BRIEF = 3600 * SECOND
 """A command that began longer ago than this is rather one whose end the log has lost."""
@@ -54,7 +54,7 @@ def by_host(
 ) -> Connection | None:
     """The session of the first of these processes, or of these logind sessions, that has one."""
     boots = dict.fromkeys((boot, None))
-    keys = (f"{host or ''}|{known or ''}|{pid}" for pid in pids for known in boots)
+    keys = (process_key(host, known, pid) for pid in pids for known in boots)
     for key in keys:
         connection = world.get(key)
         if _is_on(connection):

@@ -392,7 +392,12 @@ def _drop(index: dict[K, str], place: K, key: str) -> None:
 
 def pid_key(record: Record, pid: int) -> str:
     """A connection's key by its process: pids begin anew with each boot."""
-    return f"{record.host or ''}|{record.boot or ''}|{pid}"
+    return process_key(record.host, record.boot, pid)
+
+
+def process_key(host: str | None, boot: str | None, pid: int | None) -> str:
+    """As ``pid_key``, where there is no record."""
+    return f"{host or ''}|{boot or ''}|{pid}"
 
 
 def name_key(record: Record, service: str, user: str | None) -> str:

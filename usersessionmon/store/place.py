@@ -136,19 +136,29 @@ def note_trouble(path: Path, text: str) -> None:
         os.close(descriptor)
 
 
+@contextmanager
+def _looked_at(path: Path) -> Iterator[int | None]:
+    """The lock for one who only looks; None where there is none.  Raises TroubleError."""
+    try:
+        descriptor = _open_lock(path / LOCK_NAME, os.O_RDONLY)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def noted_trouble(path: Path) -> tuple[int, str] | None:
     """(since when, why) the running monitor cannot write its state; None when it can.
 
     Raises TroubleError when the caller may not look.
     """
-    try:
-        descriptor = _open_lock(path / LOCK_NAME, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    try:
+    with _looked_at(path) as descriptor:
+        if descriptor is None:
+            return None
         lines = os.pread(descriptor, _LOCK_BYTES, 0).decode("utf-8", "replace").splitlines()
-    finally:
-        os.close(descriptor)
     since, _, why = (lines[1] if len(lines) > 1 else "").partition(" ")
     return (int(since), why) if since.isdecimal() else None
 
@@ -175,19 +185,15 @@ def holder(path: Path) -> int | None:
 
     Raises TroubleError when the caller may not look.
     """
-    try:
-        descriptor = _open_lock(path / LOCK_NAME, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    try:
+    with _looked_at(path) as descriptor:
+        if descriptor is None:
+            return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             text = _first_line(descriptor)
             return int(text) if text.isdigit() else 0
         return None
-    finally:
-        os.close(descriptor)
 
 
 def open_state(path: Path) -> sqlite3.Connection:
