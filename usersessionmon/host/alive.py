@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from .files import text_of
+
 _MOST = 16 * 1024
 _SESSIONS_MOST = 10_000
 START_SLACK_US = 3_000_000
@@ -86,7 +88,7 @@ class Host:
         with contextlib.suppress(OSError):
             path = str((self.proc / str(pid) / "exe").readlink())
             return path.removesuffix(" (deleted)").rpartition("/")[2] in names
-        comm = self._text(self.proc / str(pid) / "comm").strip()
+        comm = text_of(self.proc / str(pid) / "comm", _MOST).strip()
         return comm in {name[:15] for name in names} if comm else None
 
     def start_ticks(self, pid: int) -> int | None:
@@ -104,7 +106,7 @@ class Host:
     def since_us(self, ticks: int | None) -> int | None:
         """Ticks since the boot as a moment (microseconds UTC, exact to about a second) of the
         clock as it is set now."""
-        match = re.search(r"^btime (\d{1,15})$", self._text(self.proc / "stat"), re.MULTILINE)
+        match = re.search(r"^btime (\d{1,15})$", text_of(self.proc / "stat", _MOST), re.MULTILINE)
         if ticks is None or match is None:
             return None
         return int(match[1]) * 1_000_000 + self.uptime_us(ticks)
@@ -115,7 +117,7 @@ class Host:
 
     def up_us(self) -> int | None:
         """How long the host is up, suspended or not, in microseconds."""
-        match = re.match(r"(\d{1,12})\.(\d\d) ", self._text(self.proc / "uptime"))
+        match = re.match(r"(\d{1,12})\.(\d\d) ", text_of(self.proc / "uptime", _MOST))
         return None if match is None else int(match[1] + match[2]) * 10_000
 
     def holds_session(self, pid: int, names: Collection[str], login_us: int) -> bool | None:
@@ -134,23 +136,22 @@ class Host:
         """What is known of a process; None when it is gone, a zombie or hidden."""
         fields = self._stat(pid)
         ticks = _ticks(fields)
-        status = self._text(self.proc / str(pid) / "status")
+        status = text_of(self.proc / str(pid) / "status", _MOST)
         uid = _UID.search(status)
         if ticks is None or uid is None or fields[0] in {"Z", "X"} or not fields[1].isdecimal():
             return None
-        numbers = _NUMBERS.search(status)
         return Process(
             pid,
             int(fields[1]),
             int(uid[1]),
             ticks,
-            self._text(self.proc / str(pid) / "cmdline").rstrip("\0"),
-            numbers is not None and numbers[1].count("\t") > 1,
+            text_of(self.proc / str(pid) / "cmdline", _MOST).rstrip("\0"),
+            _is_elsewhere(status),
         )
 
     def name_of(self, pid: int) -> str:
         """The name that the kernel keeps, which the process can change; of 15 characters."""
-        return self._text(self.proc / str(pid) / "comm").strip()
+        return text_of(self.proc / str(pid) / "comm", _MOST).strip()
 
     def sockets_of(self, pid: int) -> list[str]:
         """The inodes of a process's sockets, by the numbers of their descriptors; empty also when
@@ -169,17 +170,27 @@ class Host:
         paths: list[Path] = []
         with contextlib.suppress(OSError):
             paths = sorted((self.run / "systemd/sessions").iterdir())[:_SESSIONS_MOST]
-        return [_session(path.name, self._text(path)) for path in paths if _is_session(path)]
+        return [_session(path.name, text_of(path, _MOST)) for path in paths if _is_session(path)]
 
     def session_led_by(self, pid: int) -> LogindSession | None:
         """The logind session that a process logged in, by its cgroup: None while there is none,
         and on a host without logind."""
-        match = _SCOPE.search(self._text(self.proc / str(pid) / "cgroup"))
-        if match is None:
+        scope = scope_in(text_of(self.proc / str(pid) / "cgroup", _MOST))
+        if scope is None:
             return None
-        path = self.run / "systemd/sessions" / match[1]
-        session = _session(path.name, self._text(path))
+        path = self.run / "systemd/sessions" / scope
+        session = _session(path.name, text_of(path, _MOST))
         return session if session.leader == pid else None
+
+    def is_elsewhere(self, pid: int) -> bool:
+        """As ``Process.elsewhere``."""
+        return _is_elsewhere(text_of(self.proc / str(pid) / "status", _MOST))
+
+    def terminal_of(self, pid: int) -> int | None:
+        """The number of the process's terminal, as the kernel packs it; None when it is gone."""
+        fields = self._stat(pid)
+        known = len(fields) > 4 and fields[4].lstrip("-").isdecimal()
+        return int(fields[4]) if known else None
 
     def pids(self) -> Iterator[int]:
         with contextlib.suppress(OSError):
@@ -190,19 +201,24 @@ class Host:
     def is_roots(self, pid: int) -> bool:
         """By the effective uid: the directory's owner is root also for a process that is not
         dumpable, which anybody can make of their own."""
-        match = _UID.search(self._text(self.proc / str(pid) / "status"))
+        match = _UID.search(text_of(self.proc / str(pid) / "status", _MOST))
         return match is not None and match[1] == "0"
 
     def _stat(self, pid: int) -> list[str]:
         """The fields of /proc/PID/stat from the third (state) on; the name before them may hold
         anything."""
-        return self._text(self.proc / str(pid) / "stat").rpartition(")")[2].split()
+        return text_of(self.proc / str(pid) / "stat", _MOST).rpartition(")")[2].split()
 
-    @staticmethod
-    def _text(path: Path) -> str:
-        with contextlib.suppress(OSError), path.open("rb") as file:
-            return file.read(_MOST).decode("utf-8", "backslashreplace")
-        return ""
+
+def scope_in(cgroup: str) -> str | None:
+    """The id of the logind session whose scope a process's cgroup is, or lies in."""
+    match = _SCOPE.search(cgroup)
+    return None if match is None else match[1]
+
+
+def _is_elsewhere(status: str) -> bool:
+    numbers = _NUMBERS.search(status)
+    return numbers is not None and numbers[1].count("\t") > 1
 
 
 def _ticks(fields: list[str]) -> int | None:

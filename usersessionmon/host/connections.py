@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .alive import Host
+from .files import text_of
 
 _MOST = 8 * 1024 * 1024
+_SOME = 64 * 1024
 _LISTENS, _ESTABLISHED = "0A", "01"
 _DEFAULT_PORT = 22
 _NAMES = frozenset({"sshd"})
@@ -56,7 +58,7 @@ def sshd_ports(proc: Path = Path("/proc"), etc: Path = Path("/etc")) -> frozense
     for pid in _listeners(proc):
         inodes = _inodes(proc / str(pid) / "fd")
         if inodes is None:
-            claimed = _claimed(_text(proc / str(pid) / "cmdline"), etc)
+            claimed = _claimed(text_of(proc / str(pid) / "cmdline", _SOME), etc)
             ports |= {one.port for one in listening} & claimed
         else:
             ports |= {one.port for one in listening if one.inode in inodes}
@@ -98,7 +100,7 @@ def _end(text: str) -> tuple[str, int]:
 
 def _sockets(proc: Path) -> Iterator[_Socket]:
     for name in ("net/tcp", "net/tcp6"):
-        for line in _text(proc / name, _MOST).splitlines()[1:]:
+        for line in text_of(proc / name, _MOST).splitlines()[1:]:
             words = line.split(maxsplit=10)
             with contextlib.suppress(ValueError, IndexError):
                 int(words[1].rpartition(":")[2], 16)
@@ -109,13 +111,10 @@ def _listeners(proc: Path) -> Iterator[int]:
     """sshd's processes that are no connection's."""
     host = Host(proc)
     for pid in host.pids():
-        if _text(proc / str(pid) / "comm").strip() not in _NAMES or not host.is_roots(pid):
+        if host.name_of(pid) not in _NAMES or not host.is_roots(pid) or host.is_elsewhere(pid):
             continue
-        title = _text(proc / str(pid) / "cmdline").rstrip("\0")
-        status = _text(proc / str(pid) / "status")
-        numbers = re.search(r"^NSpid:((?:\t\d+)+)$", status, re.MULTILINE)
-        elsewhere = numbers is not None and numbers[1].count("\t") > 1
-        if not elsewhere and _SESSION.fullmatch(title) is None:
+        title = text_of(proc / str(pid) / "cmdline", _SOME).rstrip("\0")
+        if _SESSION.fullmatch(title) is None:
             yield pid
 
 
@@ -140,12 +139,6 @@ def _claimed(command: str, etc: Path) -> set[int]:
     files = [etc / "ssh/sshd_config"] if other is None else [Path(other[1])]
     with contextlib.suppress(OSError):
         files += sorted((etc / "ssh/sshd_config.d").glob("*.conf"))
-    text = "\n".join(_text(file) for file in files)
+    text = "\n".join(text_of(file, _SOME) for file in files)
     addressed = {int(port) for port in _ADDRESS.findall(text)}
     return {int(port) for port in _PORT.findall(text)} | addressed or {_DEFAULT_PORT}
-
-
-def _text(path: Path, most: int = 64 * 1024) -> str:
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        return file.read(most).decode("utf-8", "backslashreplace")
-    return ""

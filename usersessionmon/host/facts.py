@@ -20,6 +20,7 @@ from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
 
 from .alive import Host
+from .files import text_of
 
 _MOST = 64 * 1024
 _ROOT = Path("/")
@@ -214,6 +215,4 @@ def _lines(path: Path) -> list[str]:
 
 
 def _text(path: Path) -> str:
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        return file.read(_MOST).decode("utf-8", "replace")
-    return ""
+    return text_of(path, _MOST, "replace")

@@ -6,19 +6,18 @@ children inherit it.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from .alive import Host
+from .alive import Host, scope_in
+from .files import text_of
 
 _DEPTH = 64
 _MOST = 4096
 _PROCESSES = 10_000
 _TTY = re.compile(r"(?:pts/[0-9]{1,7}|tty[A-Za-z0-9]{1,8}|console)")
-_SCOPE = re.compile(r"/session-([a-zA-Z0-9]{1,40})\.scope(?:/|$)", re.MULTILINE)
 _UNSET = "4294967295"
 
 
@@ -38,12 +37,12 @@ def line_of(host: Host, pid: int) -> list[int]:
 def sessions_of(host: Host, pid: int) -> list[str]:
     """What logind may call the session of a process: the audit session's id, and its scope's."""
     found = []
-    audit = _text(host.proc / str(pid) / "sessionid").strip()
+    audit = text_of(host.proc / str(pid) / "sessionid", _MOST).strip()
     if audit.isdecimal() and audit != _UNSET:
         found.append(audit)
-    scope = _SCOPE.search(_text(host.proc / str(pid) / "cgroup"))
-    if scope is not None and scope[1] not in found:
-        found.append(scope[1])
+    scope = scope_in(text_of(host.proc / str(pid) / "cgroup", _MOST))
+    if scope is not None and scope not in found:
+        found.append(scope)
     return found
 
 
@@ -58,12 +57,8 @@ def on_tty(host: Host, tty: str, dev: Path = Path("/dev")) -> Iterator[int]:
     for count, pid in enumerate(host.pids()):
         if count >= _PROCESSES:
             return
-        fields = _text(host.proc / str(pid) / "stat").rpartition(")")[2].split()
-        if (
-            len(fields) > 4
-            and fields[4].lstrip("-").isdecimal()
-            and _device(int(fields[4])) == device
-        ):
+        terminal = host.terminal_of(pid)
+        if terminal is not None and _device(terminal) == device:
             process = host.process(pid)
             if process is not None and not process.elsewhere:
                 yield pid
@@ -74,9 +69,3 @@ def _device(number: int) -> int:
     number &= 0xFFFFFFFF
     major, minor = (number >> 8) & 0xFFF, (number & 0xFF) | ((number >> 12) & 0xFFF00)
     return os.makedev(major, minor)
-
-
-def _text(path: Path) -> str:
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        return file.read(_MOST).decode("utf-8", "replace")
-    return ""
