@@ -22,6 +22,7 @@ from usersessionmon.config import Settings, load
 from usersessionmon.model import Change, ChangeKind, Moment, Reason, SessionView
 from usersessionmon.notify.base import Queued
 from usersessionmon.notify.text import notice_of, render_text
+from usersessionmon.notify.words import Server
 from usersessionmon.rules.matcher import load_rules
 from usersessionmon.rules.pack import builtin_distros
 from usersessionmon.rules.selftest import run as run_examples
@@ -230,10 +231,9 @@ def moment(clock: str) -> Moment:
 
 def shown(changes: list[Change], *, language: str = "zh", at: Moment | None = None) -> str:
     notices = [
-        notice_of(change, server_name="web-1", server_ip="192.0.2.10", local_hosts={"web-1"},
-                  zone=ZONE, language=language)
+        notice_of(change, Server("web-1", "192.0.2.10", {"web-1"}, ZONE, language))
         for change in changes
-    ]  # fmt: skip
+    ]
     queue = [Queued(number, notice, notice.at_us, 0) for number, notice in enumerate(notices)]
     now = at or changes[0].time
     return render_text(queue, now_us=now.us, zone=ZONE, language=language) + "\n"

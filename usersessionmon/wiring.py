@@ -32,6 +32,7 @@ from usersessionmon.notify.terminal import TerminalChannel
 from usersessionmon.notify.text import notice_of
 from usersessionmon.notify.trouble import damaged_notice
 from usersessionmon.notify.unusual import bout_notice
+from usersessionmon.notify.words import Server
 from usersessionmon.persons import Persons
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rollcall import RollCall
@@ -190,30 +191,23 @@ def feishu_channel(settings: Settings, zone: tzinfo) -> FeishuChannel | None:
     )
 
 
+def server_of(settings: Settings, here: Here) -> Server:
+    """What notices say of this host, and how."""
+    hosts = here.names | {here.name}
+    return Server(here.name, here.address, hosts, here.zone, settings.language.value)
+
+
 def telling_of(settings: Settings, here: Here) -> Telling:
     """What this host tells, and how it words it."""
     kinds = frozenset(settings.notices.events)
 
+    server = server_of(settings, here)
+
     def word(change: Change, findings: Sequence[Finding]) -> Notice:
-        return notice_of(
-            change,
-            server_name=here.name,
-            server_ip=here.address,
-            local_hosts=here.names | {here.name},
-            zone=here.zone,
-            language=settings.language.value,
-            findings=findings,
-        )
+        return notice_of(change, server, findings)
 
     def tell(bout: Bout) -> Notice:
-        return bout_notice(
-            bout,
-            server_name=here.name,
-            server_ip=here.address,
-            local_hosts=here.names | {here.name},
-            zone=here.zone,
-            language=settings.language.value,
-        )
+        return bout_notice(bout, server)
 
     watch = Watch(settings.detect, settings.quiet, settings.maintenance, here.zone, kinds)
     return Telling(word, tell, kinds, watch)
@@ -223,15 +217,7 @@ def alarm_of(settings: Settings, here: Here) -> Alarm | None:
     """What tells of lines in another's name; None when it is not wanted."""
 
     def word(forged: Forged, now_us: int) -> Notice:
-        return forged_notice(
-            forged,
-            now_us,
-            server_name=here.name,
-            server_ip=here.address,
-            local_hosts=here.names | {here.name},
-            zone=here.zone,
-            language=settings.language.value,
-        )
+        return forged_notice(forged, now_us, server_of(settings, here))
 
     return Alarm(word) if settings.monitor.alarm_forged else None
 
@@ -242,15 +228,8 @@ def silence_of(
     """What compares the log with who is connected; None when it is not wanted."""
 
     def word(silent: Silent, now_us: int) -> Notice:
-        return silent_notice(
-            *silent,
-            now_us,
-            source=source.name,
-            server_name=here.name,
-            server_ip=here.address,
-            zone=here.zone,
-            language=settings.language.value,
-        )
+        server = server_of(settings, here)
+        return silent_notice(*silent, now_us, source=source.name, server=server)
 
     if not settings.monitor.alarm_silent:
         return None
@@ -418,10 +397,7 @@ def opening_of(
         notices=damage.notices,
         told_us=damage.told_us,
         now_us=damage.at_us,
-        server_name=here.name,
-        server_ip=here.address,
-        zone=here.zone,
-        language=settings.language.value,
+        server=server_of(settings, here),
     )
     return (notice,)
 

@@ -20,6 +20,7 @@ from usersessionmon.notify.feishu import FeishuChannel
 from usersessionmon.notify.http import HttpClient
 from usersessionmon.notify.pace import Budget
 from usersessionmon.notify.text import notice_of
+from usersessionmon.notify.words import Server
 from usersessionmon.store.db import connect, transaction
 from usersessionmon.store.outbox import SqliteOutbox, enqueue
 
@@ -51,14 +52,11 @@ def logout(user: str = "alice", *, abnormal: bool = False, at_us: int = NOW_US) 
 
 
 def notice(change: Change, language: str = "zh") -> Notice:
-    return notice_of(
-        change,
-        server_name="web-1",
-        server_ip="192.0.2.10",
-        local_hosts={"web-1"},
-        zone=UTC,
-        language=language,
-    )
+    return notice_of(change, server(language))
+
+
+def server(language: str = "zh") -> Server:
+    return Server("web-1", "192.0.2.10", {"web-1"}, UTC, language)
 
 
 def queued(number: int, what: Notice, *, attempts: int = 0, plain: bool = False) -> Queued:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC
 from typing import Any
 
-from tests.notify.support import NOW_US, queued
+from tests.notify.support import NOW_US, queued, server
 from usersessionmon.model import Forged, Forger, Notice, Severity
 from usersessionmon.notify.forged import forged_notice
 from usersessionmon.notify.text import render_text
@@ -15,8 +16,8 @@ LOGGER = Forger("web-1", "sshd", 1000, "/usr/bin/logger", "logger", "session-3.s
 
 def notice(counts: dict[Forger, int], *, more: int = 0, **given: Any) -> Notice:
     forged = Forged(counts, more, NOW_US, NOW_US + 60_000_000)
-    facts = {"server_name": "web-1", "server_ip": "192.0.2.10", "local_hosts": {"web-1"}}
-    return forged_notice(forged, NOW_US + 60_000_000, **(facts | {"zone": UTC} | given))
+    here = dataclasses.replace(server(), **given)
+    return forged_notice(forged, NOW_US + 60_000_000, here)
 
 
 def told(what: Notice, language: str = "zh") -> list[str]:

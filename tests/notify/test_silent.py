@@ -8,13 +8,13 @@ from tests.notify.support import NOW_US, queued
 from usersessionmon.model import Notice, Severity
 from usersessionmon.notify.silent import silent_notice
 from usersessionmon.notify.text import render_text
+from usersessionmon.notify.words import Server
 
 
 def notice(over: bool, last_us: int | None = NOW_US, language: str = "zh") -> Notice:
     return silent_notice(
         over, NOW_US + 400_000_000, last_us, 2, NOW_US + (900_000_000 if over else 400_000_000),
-        source="/var/log/auth.log", server_name="web 1", server_ip="192.0.2.10", zone=UTC,
-        language=language,
+        source="/var/log/auth.log", server=Server("web 1", "192.0.2.10", (), UTC, language),
     )  # fmt: skip
 
 

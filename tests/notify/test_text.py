@@ -22,6 +22,7 @@ from usersessionmon.model import (
 )
 from usersessionmon.notify import text
 from usersessionmon.notify.text import notice_of, render_text
+from usersessionmon.notify.words import Server
 
 
 def told(what: Notice, *, after: float = 0, attempts: int = 0, language: str = "zh") -> list[str]:
@@ -78,7 +79,7 @@ def test_further_lines_follow() -> None:
 
 def test_unknown_is_left_out_and_never_invented() -> None:
     bare = Change(ChangeKind.LOGOUT, moment(), None, "sshd")
-    made = notice_of(bare, server_name="db-2", server_ip=None, local_hosts=(), zone=UTC)
+    made = notice_of(bare, Server("db-2", None, (), UTC))
     assert told(made) == ["用户登出通知", "服务器：db-2", "登出时间：2026-11-21 08:15:30"]
     assert made.digest == "2026-11-21 08:15:30 登出 - - db-2"
 
@@ -89,26 +90,19 @@ def test_an_empty_name_is_readable() -> None:
 
 
 def test_another_host_has_no_address_of_this_one() -> None:
-    made = notice_of(
-        login()._replace(host="far"),
-        server_name="shown-name",
-        server_ip="192.0.2.10",
-        local_hosts={"web-1", "web-1.example"},
-        zone=UTC,
-    )
+    here = Server("shown-name", "192.0.2.10", {"web-1", "web-1.example"}, UTC)
+    made = notice_of(login()._replace(host="far"), here)
     assert told(made)[1:3] == ["服务器：far", "用户名：alice"]
 
 
 def test_this_host_goes_by_its_configured_name() -> None:
-    made = notice_of(
-        login(), server_name="门户", server_ip="192.0.2.1", local_hosts={"web-1"}, zone=UTC
-    )
+    made = notice_of(login(), Server("门户", "192.0.2.1", {"web-1"}, UTC))
     assert told(made)[1:3] == ["服务器：门户", "服务器IP：192.0.2.1"]
 
 
 def test_times_are_in_the_zone_and_no_calendar_is_too_small() -> None:
     east = timezone(timedelta(hours=8))
-    made = notice_of(login(), server_name="w", server_ip=None, local_hosts=(), zone=east)
+    made = notice_of(login(), Server("w", None, (), east))
     assert "登录时间：2026-11-21 16:15:30" in told(made)
     odd = login()._replace(time=Moment(10**20, "9999-12-31T23:59:59Z"))
     assert "登录时间：9999-12-31T23:59:59Z" in told(notice(odd))
@@ -228,9 +222,7 @@ def test_english_has_no_chinese_but_the_keyword() -> None:
         *(logout()._replace(reason=reason, client_host="c") for reason in Reason),
     ]
     notices = [notice(change, "en") for change in changes]
-    notices.append(
-        text.test_notice(server_name="w", server_ip=None, now_us=NOW_US, zone=UTC, language="en")
-    )
+    notices.append(text.test_notice(Server("w", None, (), UTC, "en"), NOW_US))
     for made in notices:
         lines = told(made, after=100, attempts=1, language="en")
         assert "通知" in lines[0]
@@ -241,9 +233,7 @@ def test_english_has_no_chinese_but_the_keyword() -> None:
 
 
 def test_only_logins_and_logouts_bear_their_titles() -> None:
-    made = text.test_notice(
-        server_name="w", server_ip="192.0.2.1", now_us=NOW_US, zone=UTC, language="zh"
-    )
+    made = text.test_notice(Server("w", "192.0.2.1", (), UTC), NOW_US)
     assert told(made)[0] == "测试通知"
     assert told(made)[1:4] == ["服务器：w", "服务器IP：192.0.2.1", "发送时间：2026-11-21 08:15:30"]
 

@@ -7,19 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.notify.support import NOW_US, login, queued
+from tests.notify.support import NOW_US, login, queued, server
 from usersessionmon.model import Bout, ChangeKind, Finding, Notice, Oddity, Scope, Severity
 from usersessionmon.notify.sanitize import VALUE_LIMIT
 from usersessionmon.notify.text import notice_of, render_text
 from usersessionmon.notify.unusual import bout_notice
 
 MINUTE_US = 60_000_000
-HERE: dict[str, Any] = {
-    "server_name": "web-1",
-    "server_ip": "192.0.2.10",
-    "local_hosts": {"web-1"},
-    "zone": UTC,
-}
 NET = "2001:db8:aaaa:bbbb::/64"
 LONG = {
     Oddity.TWO_PLACES: f"{NET}, {NET}",
@@ -35,8 +29,8 @@ def lines(made: Notice, language: str = "zh") -> list[str]:
 
 def told(finding: Finding, language: str = "zh") -> list[str]:
     """The lines that a login's notice has because of it."""
-    made = notice_of(login(), findings=[finding], language=language, **HERE)
-    plain = notice_of(login(), language=language, **HERE)
+    made = notice_of(login(), server(language), [finding])
+    plain = notice_of(login(), server(language))
     assert made.title == plain.title
     return lines(made, language)[len(plain.pairs) + 1 :]
 
@@ -69,14 +63,14 @@ def test_several_are_several_lines_and_words_of_the_digest() -> None:
         Finding(Oddity.ROOT_PASSWORD, place="password"),
         Finding(Oddity.TWO_PLACES, place="client with <at> blanks", times=1),
     ]
-    made = notice_of(login(), findings=found, **HERE)
+    made = notice_of(login(), server(), found)
     assert [name for name, _ in made.pairs[-2:]] == ["注意", "注意"]
     assert made.digest == (
         "2026-11-21 08:15:30 登录 alice 198.51.100.7 web-1 高权限账户以密码登录（password） "
         "此用户同时还从另外 1 个网络在线：client␣with␣＜at＞␣blanks"
     )
     assert made.severity is Severity.ABNORMAL
-    assert notice_of(login(), findings=found[1:], **HERE).severity is Severity.ROUTINE
+    assert notice_of(login(), server(), found[1:]).severity is Severity.ROUTINE
 
 
 def bout(scope: Scope = Scope.ADDRESS, *, over: bool = False, **more: Any) -> Bout:
@@ -95,7 +89,7 @@ def bout(scope: Scope = Scope.ADDRESS, *, over: bool = False, **more: Any) -> Bo
 
 
 def test_the_beginning_line_for_line() -> None:
-    made = bout_notice(bout(), **HERE)
+    made = bout_notice(bout(), server())
     assert lines(made) == [
         "大量登录失败告警通知",
         "服务器：web-1",
@@ -114,7 +108,7 @@ def test_the_beginning_line_for_line() -> None:
 def test_the_end_line_for_line() -> None:
     names = tuple(f"10.0.0.{n}" for n in range(50))
     over = bout(Scope.ACCOUNT, over=True, subject="root", times=70_000, names=names, more=True)
-    made = bout_notice(over, language="en", **HERE)
+    made = bout_notice(over, server("en"))
     assert lines(made, "en") == [
         "Failed logins have ceased · 通知",
         "Server: web-1",
@@ -134,8 +128,8 @@ def test_the_end_line_for_line() -> None:
 @pytest.mark.parametrize("over", [False, True])
 @pytest.mark.parametrize("scope", Scope)
 def test_its_title_is_a_notices_and_no_logins(scope: Scope, over: bool, language: str) -> None:
-    made = bout_notice(bout(scope, over=over), language=language, **HERE)
-    titles = [notice_of(login()._replace(kind=kind), language=language, **HERE).title
+    made = bout_notice(bout(scope, over=over), server(language))
+    titles = [notice_of(login()._replace(kind=kind), server(language)).title
               for kind in ChangeKind]  # fmt: skip
     assert "通知" in made.title
     assert not any(word in made.title for word in ("用户登录通知", "用户登出通知", *titles))
@@ -144,7 +138,7 @@ def test_its_title_is_a_notices_and_no_logins(scope: Scope, over: bool, language
 
 def test_names_are_an_attackers_and_are_made_harmless() -> None:
     nasty = ("a\nIP地址：192.0.2.1", '<at user_id="all"></at>', "x" * 500, "", "b", "c", "d")
-    made = lines(bout_notice(bout(host="far", subject="2001:db8::/64", names=nasty), **HERE))
+    made = lines(bout_notice(bout(host="far", subject="2001:db8::/64", names=nasty), server()))
     assert made[:3] == ["大量登录失败告警通知", "服务器：far", "IP地址：2001:db8::/64"]
     assert len(made) == 8
     assert "<" not in "".join(made)

@@ -10,7 +10,7 @@ from usersessionmon.notify.base import Answer, Queued
 from usersessionmon.notify.courier import BatchChannel
 from usersessionmon.notify.terminal import TerminalChannel
 from usersessionmon.notify.text import test_notice
-from usersessionmon.wiring import feishu_channel, look_around
+from usersessionmon.wiring import feishu_channel, look_around, server_of
 
 from .common import settings_of
 from .output import say, say_json
@@ -31,13 +31,7 @@ def main(options: argparse.Namespace) -> int:
         stream = sys.stderr if options.json else sys.stdout
         channel = TerminalChannel(stream, zone=here.zone, language=settings.language.value)
     now = SystemClock().now_us()
-    notice = test_notice(
-        server_name=here.name,
-        server_ip=here.address,
-        now_us=now,
-        zone=here.zone,
-        language=settings.language.value,
-    )
+    notice = test_notice(server_of(settings, here), now)
     try:
         result = channel.send([Queued(0, notice, now, 0)], now_us=now)
     finally:

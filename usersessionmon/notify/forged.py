@@ -7,30 +7,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from datetime import tzinfo
 
 from usersessionmon.model import Forged, Forger, Notice, Severity
 
-from .sanitize import harmless
-from .words import Speaker
+from .sanitize import harmless, one_word
+from .words import Server
 
 _SHOWN = 5
 """Writers that a notice names, those with the most lines."""
 
 
-def forged_notice(
-    forged: Forged,
-    now_us: int,
-    *,
-    server_name: str,
-    server_ip: str | None,
-    local_hosts: Collection[str],
-    zone: tzinfo,
-    language: str = "zh",
-) -> Notice:
+def forged_notice(forged: Forged, now_us: int, server: Server) -> Notice:
     """Who wrote in whose name, and how often.  It happens ``now_us``: a sum waited on purpose, and
     only from here on can it be late."""
-    say = Speaker(language, zone)
+    say = server.say
     names: Counter[str] = Counter()
     for forger, count in forged.counts.items():
         names[forger.program] += count
@@ -39,22 +29,21 @@ def forged_notice(
     rest = sum(count for _, count in writers[_SHOWN:]) + forged.more
     total = names.total() + forged.more
     pairs = [
-        ("服务器", server_name),
-        ("服务器IP", server_ip),
+        *server.pairs(),
         ("冒充", claimed),
-        *(("写入者", _writer(forger, count, local_hosts)) for forger, count in writers[:_SHOWN]),
+        *(("写入者", _writer(*each, server.local_hosts)) for each in writers[:_SHOWN]),
         ("其他写入者", say("{} 条").format(rest) if rest else None),
         ("最早", say.time_us(forged.first_us)),
         ("最近", say.time_us(forged.last_us) if total > 1 else None),
         ("说明", say("有人以登录程序的名义写日志；这些日志未被采信")),
     ]
-    host = harmless(server_name).replace(" ", "␣")
+    host = one_word(server.name)
     digest = f"{say.time_us(now_us)} {say('可疑日志')} - - {host} {harmless(claimed)}"
     return Notice(
         kind="forged",
         severity=Severity.ABNORMAL,
         title=say("可疑日志通知"),
-        pairs=tuple((say(name), value) for name, value in pairs if value),
+        pairs=say.pairs(pairs),
         digest=digest,
         at_us=now_us,
     )

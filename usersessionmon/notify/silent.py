@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
-
 from usersessionmon.model import Notice, Severity
 
-from .sanitize import harmless
-from .words import Speaker
+from .sanitize import harmless, one_word
+from .words import Server
 
 
 def silent_notice(
@@ -18,19 +16,15 @@ def silent_notice(
     now_us: int,
     *,
     source: str,
-    server_name: str,
-    server_ip: str | None,
-    zone: tzinfo,
-    language: str = "zh",
+    server: Server,
 ) -> Notice:
     """``connections`` that began after sshd's last line, read at ``last_us``, were not told of by
     ``source``; noticed at ``since_us``.  ``over``: it speaks again."""
-    say = Speaker(language, zone)
+    say = server.say
     title = "日志恢复通知" if over else "日志静默通知"
     about = "日志恢复；其间的登录和登出可能未被记录" if over else "有人连上 sshd，日志却没有新内容"
     pairs = [
-        ("服务器", server_name),
-        ("服务器IP", server_ip),
+        *server.pairs(),
         ("日志", source),
         ("最近", None if last_us is None else say.time_us(last_us)),
         ("察觉时间", say.time_us(since_us)),
@@ -38,13 +32,12 @@ def silent_notice(
         ("新连接", None if over else str(connections)),
         ("说明", say(about)),
     ]
-    host = harmless(server_name).replace(" ", "␣")
     words = say("日志恢复" if over else "日志静默")
     return Notice(
         kind="trouble",
         severity=Severity.ABNORMAL,
         title=say(title),
-        pairs=tuple((say(name), value) for name, value in pairs if value),
-        digest=f"{say.time_us(now_us)} {words} - - {host} {harmless(source)}",
+        pairs=say.pairs(pairs),
+        digest=f"{say.time_us(now_us)} {words} - - {one_word(server.name)} {harmless(source)}",
         at_us=now_us,
     )

@@ -7,7 +7,7 @@ because its words are told apart by blanks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 
 from usersessionmon.model import (
@@ -22,9 +22,9 @@ from usersessionmon.model import (
 )
 
 from .base import Queued
-from .sanitize import harmless
+from .sanitize import harmless, one_word
 from .unusual import GRAVE, sentence
-from .words import Speaker
+from .words import Server, Speaker
 
 LATE_SECONDS = 60
 DIGEST_LINE_LIMIT = 500
@@ -58,27 +58,11 @@ _TIMES = {
 }
 
 
-def notice_of(
-    change: Change,
-    *,
-    server_name: str,
-    server_ip: str | None,
-    local_hosts: Collection[str],
-    zone: tzinfo,
-    language: str = "zh",
-    findings: Sequence[Finding] = (),
-) -> Notice:
-    """A change in words.
-
-    ``local_hosts``: the names of this machine; for an event of another host ``server_ip`` is left
-    out.  ``language``: ``zh`` or ``en`` (``config.Language`` is such a text).  ``findings``: what
-    is unusual about it.
-    """
-    say = Speaker(language, zone)
-    local = change.host is None or change.host in local_hosts
-    pairs: list[tuple[str, str | None]] = [
-        ("服务器", server_name if local else change.host),
-        ("服务器IP", server_ip if local else None),
+def notice_of(change: Change, server: Server, findings: Sequence[Finding] = ()) -> Notice:
+    """A change in words.  ``findings``: what is unusual about it."""
+    say = server.say
+    pairs = [
+        *server.pairs(change.host),
         ("用户名", say.user(change.user)),
         ("IP地址", change.ip),
         (_TIMES[change.kind], say.time(change.time)),
@@ -87,32 +71,24 @@ def notice_of(
     ]
     abnormal = change.kind is ChangeKind.LOGOUT and change.abnormal
     grave = abnormal or any(finding.oddity in GRAVE for finding in findings)
-    words = [_digest_line(say, change, server_name if local else change.host)]
-    words += [sentence(say, finding, one_word=True) for finding in findings]
+    words = [_digest_line(say, change, server.of(change.host))]
+    words += [sentence(say, finding, digest=True) for finding in findings]
     return Notice(
         kind=change.kind.value,
         severity=Severity.ABNORMAL if grave else Severity.ROUTINE,
         title=say(_TITLES[change.kind]),
-        pairs=tuple((say(name), value) for name, value in pairs if value),
+        pairs=say.pairs(pairs),
         digest=" ".join(words),
         at_us=change.time.us,
     )
 
 
-def test_notice(
-    *,
-    server_name: str,
-    server_ip: str | None,
-    now_us: int,
-    zone: tzinfo,
-    language: str,
-) -> Notice:
+def test_notice(server: Server, now_us: int) -> Notice:
     """What ``setup`` and ``test-notify`` send."""
-    say = Speaker(language, zone)
+    say = server.say
     at = say.time_us(now_us)
     pairs = [
-        ("服务器", server_name),
-        ("服务器IP", server_ip),
+        *server.pairs(),
         ("发送时间", at),
         ("说明", say("这是一条测试通知，收到即表示配置正确")),
     ]
@@ -120,8 +96,8 @@ def test_notice(
         kind="test",
         severity=Severity.ROUTINE,
         title=say("测试通知"),
-        pairs=tuple((say(name), value) for name, value in pairs if value),
-        digest=f"{at} {say('测试')} - - {_word(server_name)}",
+        pairs=say.pairs(pairs),
+        digest=f"{at} {say('测试')} - - {_word(server.name)}",
         at_us=now_us,
     )
 
@@ -216,7 +192,7 @@ def _digest_line(say: Speaker, change: Change, host: str | None) -> str:
 
 def _word(text: str | None) -> str:
     """Foreign text as one word, so that it cannot pass for two."""
-    return "␣".join(harmless(text).split(" ")) if text else "-"
+    return one_word(text) if text else "-"
 
 
 def render_lines(

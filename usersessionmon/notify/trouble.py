@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import tzinfo
-
 from usersessionmon.model import Notice, Severity
 
-from .sanitize import harmless
-from .words import Speaker
+from .sanitize import one_word
+from .words import Server
 
 
 def damaged_notice(
@@ -17,17 +15,13 @@ def damaged_notice(
     notices: int,
     told_us: int,
     now_us: int,
-    server_name: str,
-    server_ip: str | None,
-    zone: tzinfo,
-    language: str = "zh",
+    server: Server,
 ) -> Notice:
     """``file``: where the damaged state is kept.  ``sessions`` and ``notices`` could be read of it;
     what happened until ``told_us`` is not told again."""
-    say = Speaker(language, zone)
+    say = server.say
     pairs = [
-        ("服务器", server_name),
-        ("服务器IP", server_ip),
+        *server.pairs(),
         ("发现时间", say.time_us(now_us)),
         ("问题", say("状态数据库已损坏，已移到一旁，并由日志重建")),
         ("旧文件", file),
@@ -35,12 +29,12 @@ def damaged_notice(
         ("不再重复", say("{} 及以前的事件").format(say.time_us(told_us))),
         ("可能缺失", say("日志范围以前的会话，以及损坏前片刻的通知")),
     ]
-    host = harmless(server_name).replace(" ", "␣")
+    host = one_word(server.name)
     return Notice(
         kind="trouble",
         severity=Severity.ABNORMAL,
         title=say("监控异常通知"),
-        pairs=tuple((say(name), value) for name, value in pairs if value),
+        pairs=say.pairs(pairs),
         digest=f"{say.time_us(now_us)} {say('监控异常')} - - {host} {say('状态数据库已损坏')}",
         at_us=now_us,
     )

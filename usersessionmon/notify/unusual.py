@@ -3,13 +3,10 @@ the notices about many failures."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import tzinfo
-
 from usersessionmon.model import Bout, Finding, Notice, Oddity, Scope, Severity
 
-from .sanitize import harmless
-from .words import Speaker
+from .sanitize import harmless, one_word
+from .words import Server, Speaker
 
 GRAVE = frozenset({Oddity.SUCCESS_AFTER_FAILURES, Oddity.ROOT_PASSWORD, Oddity.OUTSIDE_HOURS})
 """What is sent before routine notices that wait."""
@@ -40,11 +37,9 @@ _WHY = {
 _OVER = "已有 {} 分钟没有新的失败"
 
 
-def sentence(say: Speaker, finding: Finding, *, one_word: bool = False) -> str:
-    """Why it is unusual; ``one_word``: for a digest, whose words are told apart by blanks."""
-    place = finding.place
-    if one_word:
-        place = harmless(place).replace(" ", "␣")
+def sentence(say: Speaker, finding: Finding, *, digest: bool = False) -> str:
+    """Why it is unusual; ``digest``: for one, whose words are told apart by blanks."""
+    place = one_word(finding.place) if digest else finding.place
     return say(_SENTENCES[finding.oddity]).format(
         place=place,
         times=finding.times,
@@ -54,26 +49,15 @@ def sentence(say: Speaker, finding: Finding, *, one_word: bool = False) -> str:
     )
 
 
-def bout_notice(
-    bout: Bout,
-    *,
-    server_name: str,
-    server_ip: str | None,
-    local_hosts: Collection[str],
-    zone: tzinfo,
-    language: str = "zh",
-) -> Notice:
+def bout_notice(bout: Bout, server: Server) -> Notice:
     """Many failures: that they began, or that they are over, with the sum."""
-    say = Speaker(language, zone)
-    local = bout.host is None or bout.host in local_hosts
+    say = server.say
     by_account = bout.scope is Scope.ACCOUNT
     address = bout.subject if bout.scope in {Scope.ADDRESS, Scope.SWEEP} else None
     user = say.user(bout.subject) if by_account else None
-    host = server_name if local else bout.host
     of_names = "来源地址" if by_account or bout.scope is Scope.HOST else "涉及账户"
     pairs = [
-        ("服务器", host),
-        ("服务器IP", server_ip if local else None),
+        *server.pairs(bout.host),
         ("用户名", user),
         ("IP地址", address),
         ("开始时间", say.time_us(bout.began_us)),
@@ -87,12 +71,13 @@ def bout_notice(
     else:
         word = "大量登录失败结束" if bout.over else "大量登录失败告警"
     words = [say.time_us(bout.at_us), say(word)]
-    words += [harmless(text).replace(" ", "␣") if text else "-" for text in (user, address, host)]
+    places = (user, address, server.of(bout.host))
+    words += [one_word(text) if text else "-" for text in places]
     return Notice(
         kind="failures",
         severity=Severity.ROUTINE if bout.over else Severity.ABNORMAL,
         title=say(f"{word}通知"),
-        pairs=tuple((say(name), value) for name, value in pairs if value),
+        pairs=say.pairs(pairs),
         digest=" ".join([*words, f"×{bout.times}"]),
         at_us=bout.at_us,
     )

@@ -1,8 +1,9 @@
-"""A language and a time zone: the English for the Chinese that ``text`` is written in, and how
-times and spans are said."""
+"""A language and a time zone: the English for the Chinese that ``text`` is written in, how times
+and spans are said, and what every notice says of its server."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -202,3 +203,33 @@ class Speaker:
 
     def user(self, name: str | None) -> str | None:
         return self("(空)") if name is not None and not name.strip() else name
+
+    def pairs(self, pairs: Iterable[tuple[str, str | None]]) -> tuple[tuple[str, str], ...]:
+        """A notice's lines, named in this language; what is not known is left out."""
+        return tuple((self(name), value) for name, value in pairs if value)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server that notices are about, and how they are said."""
+
+    name: str
+    ip: str | None
+    local_hosts: Collection[str]
+    """The names of this machine."""
+    zone: tzinfo
+    language: str = "zh"
+    """``zh`` or ``en`` (``config.Language`` is such a text)."""
+
+    @property
+    def say(self) -> Speaker:
+        return Speaker(self.language, self.zone)
+
+    def of(self, host: str | None) -> str:
+        """What the host of an event is called."""
+        return self.name if host is None or host in self.local_hosts else host
+
+    def pairs(self, host: str | None = None) -> list[tuple[str, str | None]]:
+        """The first lines of every notice; another host has no address of this one."""
+        here = host is None or host in self.local_hosts
+        return [("服务器", self.of(host)), ("服务器IP", self.ip if here else None)]
