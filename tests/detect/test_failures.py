@@ -7,7 +7,7 @@ import random
 from usersessionmon.detect.settings import DetectSettings, FailureSettings, SweepSettings
 from usersessionmon.model import Scope
 
-from .people import HOUR, MINUTE, SECOND, bouts, failed, login, see, short, watch
+from .people import HOUR, MINUTE, MORNING, SECOND, bouts, failed, login, see, short, watch
 
 
 def address(number: int) -> str:
@@ -92,13 +92,60 @@ def test_off_is_off() -> None:
     assert short(bouts(sweeps, lines)) == ["sweep begins 5"]
 
 
-def test_so_many_at_once_and_no_more_the_rest_is_in_the_hosts_sum() -> None:
+def test_few_are_told_of_by_themselves_then_it_is_the_host() -> None:
     taken = watch()
-    lines = [failed(m, ip=address(n), user=None) for m in range(12) for n in range(40)]
+    lines = [failed(n * SECOND, ip=address(n // 10), user=f"u{n}") for n in range(30)]
     told = bouts(taken, lines)
-    assert short(told).count("address begins 10") == 10
-    assert short(told).count("host begins 100") == 1
-    assert len(told) == 11
+    assert short(told) == ["address begins 10", "address begins 10", "host begins 30"]
+    assert told[2].names == ("10.0.0.0", "10.0.0.1", "10.0.0.2")
+    assert (told[2].subject, told[2].began_us, told[2].last_us) == (
+        "",
+        MORNING,
+        MORNING + 29 * SECOND,
+    )
+    later = [failed(MINUTE + n * SECOND, ip=address(n), user="root") for n in range(90)]
+    assert bouts(taken, later) == []
+    (over,) = bouts(taken, [login(2 * HOUR)])
+    assert (over.scope, over.times, len(over.names), over.more) == (Scope.HOST, 120, 50, True)
+
+
+def test_whose_bout_is_merged_has_no_end_of_its_own() -> None:
+    taken = watch()
+    lines = [failed(n * SECOND, ip=address(n), user="root") for n in range(20)]
+    lines += [failed(n * SECOND, ip=address(999), user=f"u{n}", valid_user=False)
+              for n in range(20, 30)]  # fmt: skip
+    lines += [failed(n * SECOND, ip=address(n), user=None) for n in range(30, 130)]
+    told = bouts(taken, lines)
+    assert short(told) == ["account begins 10", "sweep begins 5", "host begins 130"]
+    assert told[2].names[:21] == (*(address(n) for n in range(20)), address(999))
+    assert short(taken.tick(0) + taken.tick(1800)) == ["host over 130"]
+
+
+def test_sweeps_are_among_those_few() -> None:
+    settings = DetectSettings(sweep=SweepSettings(most=1))
+    lines = [failed(n * SECOND, ip=address(n // 5), user=f"u{n}", valid_user=False)
+             for n in range(10)]  # fmt: skip
+    assert short(bouts(watch(settings), lines)) == ["sweep begins 5", "host begins 10"]
+    assert short(bouts(watch(), lines)) == ["sweep begins 5"] * 2
+    only = DetectSettings(
+        failures=FailureSettings(enabled=False, most=1), sweep=SweepSettings(most=2)
+    )
+    lines += [failed(n * SECOND, ip=address(n // 5), user=f"u{n}", valid_user=False)
+              for n in range(10, 15)]  # fmt: skip
+    taken = watch(only)
+    assert short(bouts(taken, lines)) == ["sweep begins 5"] * 2
+
+
+def test_one_failure_is_in_one_sum() -> None:
+    """Those before an address became many are not those of the account, nor of the host."""
+    taken = watch()
+    lines = [failed(n * SECOND, user="root") for n in range(10)]
+    lines += [failed(MINUTE + n * SECOND, ip=address(n), user="root") for n in range(9)]
+    assert short(bouts(taken, lines)) == ["address begins 10"]
+    assert short(bouts(taken, [failed(2 * MINUTE, ip=address(9), user="root")])) == [
+        "account begins 10"
+    ]
+    assert short(bouts(taken, [login(2 * HOUR)])) == ["address over 10", "account over 10"]
 
 
 def test_time_that_passes_ends_it_when_no_line_does() -> None:
@@ -134,5 +181,5 @@ def test_a_hundred_thousand_failures_from_as_many_addresses_are_bounded() -> Non
     assert short(told) == ["host begins 100"]
     sizes = dict(taken.sizes())
     assert max(sizes.values()) <= 4096
-    assert sum(sizes.values()) <= 3 * 4096 + 10
+    assert sum(sizes.values()) <= 4096 + 10
     assert short(bouts(taken, [login(HOUR)])) == ["host over 100000"]

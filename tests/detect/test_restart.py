@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usersessionmon.detect.bouts import SUBJECTS
+from usersessionmon.detect.bouts import MOST
+from usersessionmon.detect.recent import HOSTS
 from usersessionmon.detect.settings import (
     DetectSettings,
     FailureSettings,
@@ -84,13 +85,13 @@ def test_cut_anywhere_it_finds_the_same(story: list[Change], cuts: set[int]) -> 
 
 
 def test_a_full_table_forgets_the_same_after_a_restart() -> None:
-    """Through the state's database, with more subjects than are remembered."""
+    """Through the state's database, with more hosts than are remembered, and more in bouts."""
     rng = random.Random(7)
     story = [
-        failed(at * 20_000, ip=f"10.0.{n >> 8}.{n & 255}", user=f"u{rng.randrange(6000)}")
-        for at, n in enumerate(rng.choices(range(SUBJECTS + 900), k=4 * SUBJECTS))
+        failed(at * 20_000, host=f"h{n}", ip=f"10.0.0.{rng.randrange(3)}", user=f"u{at % 7}")
+        for at, n in enumerate(rng.choices(range(HOSTS + 400), k=8 * HOSTS))
     ]
-    settings = DetectSettings(failures=FailureSettings(address=4, host=1000, most=100))
+    settings = DetectSettings(failures=FailureSettings(address=3, host=12))
     whole = [plain(seen) for seen in see(watch(settings), story)]
     connection = db.connect(Path(":memory:"))
     db.migrate(connection)
@@ -100,13 +101,15 @@ def test_a_full_table_forgets_the_same_after_a_restart() -> None:
         if rng.random() < 0.02 or number % 1000 == 0:
             with db.transaction(connection):
                 write_detectors(connection, taken.drain())
-        if number % 4000 == 3999:
+        if number % 2000 == 1999:
             write_detectors(connection, taken.drain())
             taken = watch(settings)
             assert taken.load(read_detectors(connection)) == 0
+    sizes = dict(taken.sizes())
     connection.close()
     assert pieces == whole
-    assert sum(len(item) > 1 for item in whole) > 20
+    assert sizes["failures.few"] == HOSTS
+    assert sizes["address.many"] == MOST
 
 
 def test_what_a_detector_remembered_goes_when_it_is_switched_off() -> None:

@@ -1,35 +1,25 @@
-"""Many failures told as one: a notice when there are too many, one with the sum when they stop.
-
-What has not become many is remembered by the last few of each subject.  What is told of is kept
-apart, so that no flood can push it out before its end is told.
-"""
+"""Many failures told as one: a notice when there are too many, one with the sum when they stop."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from usersessionmon.model import Bout, Scope
 
-from .keys import LONGEST, key_of
+from .keys import key_of
 from .shelf import Shelf
 
-SUBJECTS = 4096
-"""Subjects whose failures are not many yet."""
 MOST = 256
-"""Bouts at the same time, whatever the settings allow."""
+"""Bouts of one scope at the same time, of all hosts."""
 NAMES = 50
 """Names told apart within a bout."""
 STEP_BACK_US = 3_600_000_000
 """A log whose time goes back further than this had its clock set."""
 MINUTE_US = 60_000_000
 
-
-@dataclass(slots=True)
-class Tally:
-    """Failures that are not many yet."""
-
-    recent: list[tuple[int, int, str]] = field(default_factory=list)
-    """(when, how many, name), oldest first."""
+Counted = tuple[int, int, str]
+"""A failure of a bout: when, how many, whose name it adds."""
 
 
 @dataclass(slots=True)
@@ -46,31 +36,17 @@ class Running:
 
 
 class Bouts:
-    """One scope's.  ``distinct``: it is the different names that must be many, not the failures.
+    """Those of one scope that run."""
 
-    ``most`` are told of at the same time.
-    """
-
-    def __init__(
-        self,
-        scope: Scope,
-        *,
-        threshold: int,
-        minutes: int,
-        quiet_minutes: int,
-        most: int,
-        distinct: bool = False,
-    ) -> None:
-        self._scope = scope
-        self._threshold = threshold
+    def __init__(self, scope: Scope, *, minutes: int, quiet_minutes: int) -> None:
+        self.scope = scope
+        self.span_us = minutes * MINUTE_US
+        """Failures so near in time belong together."""
         self._minutes = minutes
         self._quiet_minutes = quiet_minutes
         self._quiet_us = quiet_minutes * MINUTE_US
-        self._most = min(most, MOST)
-        self._distinct = distinct
-        self._tallies = Shelf(f"{scope}.few", Tally, SUBJECTS)
         self._running = Shelf(f"{scope}.many", Running, MOST)
-        self.shelves = (self._tallies, self._running)
+        self.shelves = (self._running,)
         self._heard: dict[str, float] = {}
         """When, by ``tick``'s clock, each bout's last failure was read; not saved."""
 
@@ -79,58 +55,66 @@ class Bouts:
         """How many are told of and not over."""
         return len(self._running)
 
-    def has(self, host: str | None, subject: str) -> bool:
-        """Whether this subject's bout is running."""
-        return len(self._running) > 0 and self._running.get(key_of(host, subject)) is not None
+    @property
+    def full(self) -> bool:
+        """None can begin: one that ran would be forgotten and its end never told."""
+        return len(self._running) >= MOST
 
-    def add(self, host: str | None, subject: str, us: int, times: int, name: str) -> Bout | None:
-        """Count a failure; the bout that it begins."""
+    def of(self, host: str | None) -> int:
+        """How many of one host's run."""
+        return sum(running.host == host for _, running in self._running.items())
+
+    def add(self, host: str | None, subject: str, failure: Counted) -> bool:
+        """Count a failure of a bout that runs; False: none does."""
         key = key_of(host, subject)
-        running = self._running.get(key)
-        if running is not None:
-            running.last_us = max(running.last_us, us)
-            running.count += times
-            _note(running, name[:LONGEST])
-            self._running.put(key, running)
-            self._heard.pop(key, None)
-            return None
-        tally = self._tallies.get(key) or Tally()
-        tally.recent = self._window(tally.recent, us)
-        if self._distinct:
-            times += sum(item[1] for item in tally.recent if item[2] == name[:LONGEST])
-            tally.recent = [item for item in tally.recent if item[2] != name[:LONGEST]]
-        tally.recent.append((us, times, name[:LONGEST]))
-        if not self._many(tally) or len(self._running) >= self._most:
-            del tally.recent[: -self._threshold]
-            self._tallies.put(key, tally)
-            return None
-        self._tallies.drop(key)
-        return self._begin(key, host, subject, tally)
-
-    def _window(self, recent: list[tuple[int, int, str]], us: int) -> list[tuple[int, int, str]]:
-        """What is near enough in time, before or after: a clock may be set either way."""
-        span = self._minutes * MINUTE_US
-        return [item for item in recent if abs(us - item[0]) < span]
-
-    def _many(self, tally: Tally) -> bool:
-        if self._distinct:  # each item has a name of its own
-            return len(tally.recent) >= self._threshold
-        return sum(item[1] for item in tally.recent) >= self._threshold
-
-    def _begin(self, key: str, host: str | None, subject: str, tally: Tally) -> Bout:
-        times = [item[0] for item in tally.recent]
-        running = Running(
-            host, subject, min(times), max(times), sum(item[1] for item in tally.recent), [], False
-        )
-        for item in tally.recent:
-            _note(running, item[2])
+        running = self._running.get(key) if len(self._running) else None
+        if running is None:
+            return False
+        us, times, name = failure
+        running.last_us = max(running.last_us, us)
+        running.count += times
+        _note(running, name)
         self._running.put(key, running)
         self._heard.pop(key, None)
+        return True
+
+    def begin(
+        self,
+        host: str | None,
+        subject: str,
+        failures: Sequence[Counted],
+        merged: Sequence[Running] = (),
+    ) -> Bout:
+        """Begin a bout of ``failures``; ``merged``: bouts whose sums are in its own from now on."""
+        running = Running(
+            host,
+            subject,
+            min([us for us, _, _ in failures] + [one.began_us for one in merged]),
+            max([us for us, _, _ in failures] + [one.last_us for one in merged]),
+            sum(times for _, times, _ in failures) + sum(one.count for one in merged),
+            [],
+            any(one.more for one in merged),
+        )
+        for name in [name for one in merged for name in one.names]:
+            _note(running, name)
+        for _, _, name in failures:
+            _note(running, name)
+        self._running.put(key_of(host, subject), running)
         return self._told(running, over=False)
+
+    def take(self, host: str | None) -> list[Running]:
+        """End all of a host's without a word, since their sums go into another; each with the
+        addresses as its names."""
+        taken = [(key, one) for key, one in self._running.items() if one.host == host]
+        for key, one in taken:
+            self._drop(key)
+            if self.scope is not Scope.ACCOUNT:
+                one.names, one.more = [one.subject], False
+        return [one for _, one in taken]
 
     def _told(self, running: Running, *, over: bool) -> Bout:
         return Bout(
-            scope=self._scope,
+            scope=self.scope,
             over=over,
             host=running.host,
             subject=running.subject,
@@ -173,9 +157,12 @@ class Bouts:
         return max(0.0, min(waits)) if waits else None
 
     def _end(self, key: str, running: Running) -> Bout:
+        self._drop(key)
+        return self._told(running, over=True)
+
+    def _drop(self, key: str) -> None:
         self._running.drop(key)
         self._heard.pop(key, None)
-        return self._told(running, over=True)
 
 
 def _note(running: Running, name: str) -> None:

@@ -1,86 +1,139 @@
-"""Many failures, and names that do not exist: what is told of once and summed up at the end."""
+"""Many failures, and names that do not exist: what is told of once and summed up at the end.
+
+A failure is in one sum.  Of a host few attackers are told of by themselves; when there are more, or
+too many failures that belong to none of them, it is the host that is told of, those told of before
+go into its sum, and as long as it lasts everything does: a storm is a handful of notices.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from usersessionmon.model import Bout, Change, Scope
 
-from .bouts import MOST, Bouts
-from .keys import source_of
+from .bouts import MINUTE_US, Bouts, Counted, Running
+from .recent import Failure, Recent, failure_of, near
 from .settings import FailureSettings, SweepSettings
 
 
-def _client(change: Change) -> str | None:
-    return change.client_host if change.ip is None else source_of(change.ip)
+class _Place(NamedTuple):
+    """Where a failure may count."""
 
-
-class Sweep:
-    """One address tries several names that do not exist: somebody looks for accounts."""
-
-    def __init__(self, settings: SweepSettings) -> None:
-        self.bouts = Bouts(
-            Scope.SWEEP,
-            threshold=settings.names,
-            minutes=settings.minutes,
-            quiet_minutes=settings.quiet_minutes,
-            most=settings.most,
-            distinct=True,
-        )
-
-    def covers(self, change: Change) -> bool:
-        """Whether a running sweep tells of this failure."""
-        client = _client(change)
-        return client is not None and self.bouts.has(change.host, client)
-
-    def failed(self, change: Change) -> list[Bout]:
-        """What this failure begins.  In a sweep that runs every failure of the address counts."""
-        client = _client(change)
-        if client is None or (change.valid_user is not False and not self.covers(change)):
-            return []
-        us, name = change.time.us, change.user or ""
-        begun = self.bouts.add(change.host, client, us, change.times, name)
-        return [] if begun is None else [begun]
+    bouts: Bouts
+    subject: str
+    threshold: int
+    belongs: Callable[[Failure], bool]
 
 
 class Failures:
-    """Many failures from one address, on one account, or on the whole host.
+    """Many failures from one address, on one account, on names that do not exist, or on the whole
+    host.
 
-    A failure belongs to one bout: what is told of its address is not told again of the account,
-    and the host's sum is of those that nothing else tells of.  An account is counted unless the log
-    says that there is none: nobody can be let in by a name that does not exist, and attackers try
-    thousands of them.
+    An account is counted unless the log says that there is none: nobody can be let in by a name
+    that does not exist, and attackers try thousands of them.
     """
 
-    def __init__(self, settings: FailureSettings) -> None:
-        def bouts(scope: Scope, threshold: int, most: int) -> Bouts:
-            return Bouts(
-                scope,
-                threshold=threshold,
-                minutes=settings.minutes,
-                quiet_minutes=settings.quiet_minutes,
-                most=most,
-            )
+    def __init__(self, failures: FailureSettings, sweep: SweepSettings) -> None:
+        self._limits, self._sweeps = failures, sweep
 
-        self._address = bouts(Scope.ADDRESS, settings.address, settings.most)
-        self._account = bouts(Scope.ACCOUNT, settings.account, settings.most)
-        self._host = bouts(Scope.HOST, settings.host, MOST)
-        self.bouts = (self._address, self._account, self._host)
+        def bouts(scope: Scope, kind: FailureSettings | SweepSettings) -> Bouts:
+            return Bouts(scope, minutes=kind.minutes, quiet_minutes=kind.quiet_minutes)
 
-    def covers(self, change: Change) -> bool:
-        """Whether it is told already that this failure's address fails often."""
-        client = _client(change)
-        return client is not None and self._address.has(change.host, client)
+        self._sweep = bouts(Scope.SWEEP, sweep)
+        self._address = bouts(Scope.ADDRESS, failures)
+        self._account = bouts(Scope.ACCOUNT, failures)
+        self._host = bouts(Scope.HOST, failures)
+        self._small = (self._sweep, self._address, self._account)
+        self.bouts = (
+            *((self._sweep,) if sweep.enabled else ()),
+            *((self._address, self._account, self._host) if failures.enabled else ()),
+        )
+        """Of what is not enabled none ever runs."""
+        minutes = [kind.minutes for kind in (failures, sweep) if kind.enabled]
+        self._recent = Recent(max(minutes, default=0) * MINUTE_US)
+        self.shelves = self._recent.shelves if minutes else ()
 
     def failed(self, change: Change) -> list[Bout]:
         """What this failure begins."""
-        client, user, host = _client(change), change.user, change.host
-        places: list[tuple[Bouts, str, str]] = []
-        if client is not None:
-            places.append((self._address, client, user or ""))
-        if user is not None and change.valid_user is not False:
-            places.append((self._account, user, client or ""))
-        running = [place for place in places if place[0].has(host, place[1])]
-        for bouts, subject, name in running[:1] or [*places, (self._host, "", client or "")]:
-            begun = bouts.add(host, subject, change.time.us, change.times, name)
-            if begun is not None:
-                return [begun]
+        if not self.bouts:
+            return []
+        host, failure = change.host, failure_of(change)
+        whole, *small = self._places(failure)
+        for place in (whole, *small):
+            if place.bouts.add(host, place.subject, _counted(place.bouts, failure)):
+                return []
+        recent = self._recent.add(host, failure)
+        for place in (*small, whole):
+            mine = self._many(place, recent)
+            if mine:
+                return self._begin(host, place, mine, recent)
         return []
+
+    def _places(self, last: Failure) -> list[_Place]:
+        """The host, then who may be told of by itself, the more telling first."""
+        limits, client, user = self._limits, last.client, last.user
+
+        def same_client(one: Failure) -> bool:
+            return one.client == client
+
+        def same_account(one: Failure) -> bool:
+            return one.user == user and not one.missing
+
+        places = [_Place(self._host, "", limits.host, lambda one: True)]
+        if client is not None:
+            places.append(_Place(self._sweep, client, self._sweeps.names, same_client))
+            places.append(_Place(self._address, client, limits.address, same_client))
+        if user is not None and not last.missing:
+            places.append(_Place(self._account, user, limits.account, same_account))
+        return places
+
+    def _many(self, place: _Place, recent: list[Failure]) -> list[Failure]:
+        """What belongs to the place, when it is too many now; ``recent``: the new one last."""
+        bouts, last = place.bouts, recent[-1]
+        sweep = bouts is self._sweep
+        if bouts not in self.bouts or (sweep and not last.missing):
+            return []
+        mine = [one for one in near(recent, last.us, bouts.span_us) if place.belongs(one)]
+        if sweep:
+            many = len({one.user or "" for one in mine if one.missing})
+        else:
+            many = sum(one.times for one in mine)
+        return mine if many >= place.threshold else []
+
+    def _begin(
+        self, host: str | None, place: _Place, mine: list[Failure], recent: list[Failure]
+    ) -> list[Bout]:
+        """The place's bout; the host's, when no more are told of by themselves.
+
+        When that cannot begin either they are not forgotten: the next failure tries again.
+        """
+        bouts, subject = place.bouts, place.subject
+        if bouts is not self._host and self._host in self.bouts and not self._room(host, bouts):
+            bouts, subject = self._host, ""
+            belongs = {*mine, *near(recent, recent[-1].us, bouts.span_us)}
+            mine = [one for one in recent if one in belongs]
+        if not self._room(host, bouts):
+            return []
+        merged: list[Running] = []
+        if bouts is self._host:
+            merged = [one for each in self._small for one in each.take(host)]
+            merged.sort(key=lambda one: one.began_us)
+        self._recent.take(host, mine)
+        return [bouts.begin(host, subject, [_counted(bouts, one) for one in mine], merged)]
+
+    def _room(self, host: str | None, bouts: Bouts) -> bool:
+        """Whether one more bout may begin."""
+        if bouts.full or bouts is self._host:
+            return not bouts.full
+        if bouts is self._sweep and bouts.of(host) >= self._sweeps.most:
+            return False
+        told = sum(each.of(host) for each in self._small)
+        return self._host not in self.bouts or told < self._limits.most
+
+
+def _counted(bouts: Bouts, failure: Failure) -> Counted:
+    """An account's and a host's failures are told apart by address, others by account."""
+    by_client = bouts.scope in {Scope.ACCOUNT, Scope.HOST}
+    name = failure.client if by_client else failure.user
+    return failure.us, failure.times, name or ""

@@ -47,8 +47,9 @@ class FailureSettings:
     """… on the whole host, beyond those that are told of otherwise."""
     minutes: int = 10
     quiet_minutes: int = 30
-    most: int = 10
-    """Addresses, and accounts, that are told of at the same time; more are in the host's sum."""
+    most: int = 2
+    """Addresses, accounts and sweeps of one host that are told of at the same time; one more, and
+    it is the host that is told of.  Two begin and end, or are merged: four notices at most."""
 
     def __post_init__(self) -> None:
         refuse(
@@ -65,7 +66,8 @@ class SweepSettings:
     names: int = 5
     minutes: int = 10
     quiet_minutes: int = 30
-    most: int = 10
+    most: int = 2
+    """So many of one host at the same time; they are among ``FailureSettings.most``."""
 
     def __post_init__(self) -> None:
         refuse(_within(self, names=50, minutes=1440, quiet_minutes=1440, most=100))

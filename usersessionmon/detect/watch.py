@@ -15,8 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from usersessionmon.model import Bout, Change, ChangeKind, Finding
 
 from .abnormal import AbnormalLogout
-from .bouts import Bouts
-from .failures import Failures, Sweep
+from .failures import Failures
 from .first_from import FirstFrom
 from .first_login import FirstLogin
 from .hours import Hours
@@ -80,7 +79,6 @@ class Watch:
         self._shelves: dict[str, Shelf[Any]] = {}
         self._gone: dict[str, None] = {}
         """Saved rows that nobody wants any more."""
-        self._bouts: list[Bouts] = []
         self._on_login: list[Look] = []
         self._on_logout: list[Look] = []
         self._keep(self._quiet.shelves)
@@ -89,14 +87,11 @@ class Watch:
         self._set_logouts(detect)
 
     def _set_failures(self, detect: DetectSettings) -> None:
-        self._failures = Failures(detect.failures) if detect.failures.enabled else None
-        self._sweep = Sweep(detect.sweep) if detect.sweep.enabled else None
+        self._failures = Failures(detect.failures, detect.sweep)
+        self._bouts = self._failures.bouts
+        self._keep(self._failures.shelves)
         success = detect.success_after_failures
         self._success = SuccessAfterFailures(success) if success.enabled else None
-        if self._sweep is not None:
-            self._bouts.append(self._sweep.bouts)
-        if self._failures is not None:
-            self._bouts += self._failures.bouts
         for bouts in self._bouts:
             self._keep(bouts.shelves)
         if self._success is not None:
@@ -158,12 +153,7 @@ class Watch:
     def _failed(self, change: Change) -> list[Bout]:
         if self._success is not None:
             self._success.failed(change)
-        known = self._failures is not None and self._failures.covers(change)
-        if self._sweep is not None and not known:
-            begun = self._sweep.failed(change)
-            if self._sweep.covers(change):
-                return begun
-        return [] if self._failures is None else self._failures.failed(change)
+        return self._failures.failed(change)
 
     def _silent(self, change: Change, quiet: bool, *, unusual: bool) -> bool:
         if change.kind not in self._kinds:
