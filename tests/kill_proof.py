@@ -35,6 +35,7 @@ from usersessionmon.model import ChangeKind
 from usersessionmon.notify.base import Answer, Queued, Result
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.notify.pace import Budget
+from usersessionmon.notify.routing import Router
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.matcher import RuleSet, load_rules
 from usersessionmon.sd_notify import Notifier
@@ -130,6 +131,7 @@ class Mailbox:
     """A channel that takes everything and remembers it over all deaths."""
 
     name = "feishu"
+    address = "a list"
 
     def __init__(self, fuse: Fuse) -> None:
         self.had: Counter[str] = Counter()
@@ -208,6 +210,7 @@ class Life:
             file=place / FILES[0],
             pipeline=Pipeline(rules, wiring.load_engine(connection, place / FILES[0])),
             telling=telling,
+            router=Router([box.name]),
             deliveries=(Delivery(box.name, self._worker, self._waker),),
             clock=clock,
             waker=self._waker,
@@ -303,7 +306,7 @@ def ledger_of(place: Path, box: Mailbox, died: int) -> Ledger:
     try:
         sessions = connection.execute("SELECT * FROM session ORDER BY id").fetchall()
         lines = connection.execute("SELECT * FROM coverage ORDER BY program").fetchall()
-        waiting = [key_of(queued) for queued in outbox.waiting("feishu", 100_000)]
+        waiting = [key_of(queued) for queued in outbox.waiting("feishu", 100_000, 1 << 62)]
     finally:
         outbox.close()
         connection.close()

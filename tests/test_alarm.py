@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from usersessionmon.alarm import PAUSE_US, Alarm
-from usersessionmon.model import Forged, Moment, Notice, Record, Severity, Trusted
+from usersessionmon.model import Batch, Forged, Moment, Notice, Record, Severity, Trusted
 from usersessionmon.rules.forgeries import Forgeries
 
 NOW = 1_795_248_930_000_000
+
+
+NOTHING = Batch([], None, at_end=True)
+
+
+def made() -> tuple[Alarm, Forgeries]:
+    sums = Forgeries()
+    return Alarm(word, sums), sums
 
 
 def word(forged: Forged, now_us: int) -> Notice:
@@ -20,49 +28,49 @@ def forge(sums: Forgeries, count: int = 1) -> None:
         sums.add(Record(Moment(NOW, ""), "web-1", "sshd", 1, "x", trusted=trusted))
 
 
-def titles(alarm: Alarm, sums: Forgeries, now_us: int) -> list[str]:
-    return [notice.title for notice in alarm.raised(sums, now_us)]
+def titles(alarm: Alarm, now_us: int) -> list[str]:
+    return [notice.title for notice in alarm.turn(NOTHING, now_us)]
 
 
 def test_the_first_at_once_and_then_the_sum_of_each_hour() -> None:
-    alarm, sums = Alarm(word), Forgeries()
-    assert alarm.patience(sums, NOW) is None and titles(alarm, sums, NOW) == []
+    alarm, sums = made()
+    assert alarm.patience(NOW) is None and titles(alarm, NOW) == []
     forge(sums, 2)
-    assert alarm.patience(sums, NOW) == 0
-    assert titles(alarm, sums, NOW) == ["2 通知"]
-    assert alarm.patience(sums, NOW) is None
+    assert alarm.patience(NOW) == 0
+    assert titles(alarm, NOW) == ["2 通知"]
+    assert alarm.patience(NOW) is None
     forge(sums, 3)
-    assert titles(alarm, sums, NOW + PAUSE_US - 1) == []
-    assert alarm.patience(sums, NOW + PAUSE_US - 1_000_000) == 1
+    assert titles(alarm, NOW + PAUSE_US - 1) == []
+    assert alarm.patience(NOW + PAUSE_US - 1_000_000) == 1
     forge(sums, 3)
-    assert titles(alarm, sums, NOW + PAUSE_US) == ["6 通知"]
-    assert titles(alarm, sums, NOW + 3 * PAUSE_US) == []  # nothing happened since
+    assert titles(alarm, NOW + PAUSE_US) == ["6 通知"]
+    assert titles(alarm, NOW + 3 * PAUSE_US) == []  # nothing happened since
     forge(sums)
-    assert titles(alarm, sums, NOW + 3 * PAUSE_US) == ["1 通知"]
+    assert titles(alarm, NOW + 3 * PAUSE_US) == ["1 通知"]
 
 
 def test_a_clock_set_back_does_not_silence_it() -> None:
-    alarm, sums = Alarm(word), Forgeries()
+    alarm, sums = made()
     forge(sums)
-    assert titles(alarm, sums, NOW) == ["1 通知"]
+    assert titles(alarm, NOW) == ["1 通知"]
     forge(sums)
-    assert titles(alarm, sums, NOW - 30 * PAUSE_US) == ["1 通知"]
+    assert titles(alarm, NOW - 30 * PAUSE_US) == ["1 通知"]
 
 
 def test_a_restart_neither_loses_nor_hastens_it() -> None:
-    alarm, sums = Alarm(word), Forgeries()
-    assert alarm.save(sums) == {"forged_waiting": ""}
+    alarm, sums = made()
+    assert alarm.save() == {"forged_waiting": ""}
     forge(sums)
-    titles(alarm, sums, NOW)
+    titles(alarm, NOW)
     forge(sums, 4)
-    again, loaded = Alarm(word), Forgeries()
-    again.load(alarm.save(sums), loaded)
-    assert titles(again, loaded, NOW + PAUSE_US - 1) == []
-    assert titles(again, loaded, NOW + PAUSE_US) == ["4 通知"]
+    again, _ = made()
+    again.load(alarm.save())
+    assert titles(again, NOW + PAUSE_US - 1) == []
+    assert titles(again, NOW + PAUSE_US) == ["4 通知"]
 
 
 def test_facts_that_make_no_sense_are_passed_over() -> None:
-    alarm, sums = Alarm(word), Forgeries()
-    alarm.load({"forged_told_us": "soon", "forged_waiting": "[1"}, sums)
+    alarm, sums = made()
+    alarm.load({"forged_told_us": "soon", "forged_waiting": "[1"})
     forge(sums)
-    assert titles(alarm, sums, NOW) == ["1 通知"]
+    assert titles(alarm, NOW) == ["1 通知"]

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usersessionmon.config import (
-    FeishuSettings,
     Settings,
-    check_webhook,
+    check_files,
     load,
-    read_webhook,
 )
 from usersessionmon.errors import UserError
+from usersessionmon.notify.secret import secret_of
+from usersessionmon.notify.settings import FeishuSettings, check_webhook
 from usersessionmon.strict import BadValueError, build, parse_document, read_document
 
 
@@ -48,24 +48,28 @@ def test_secrets_come_from_files_and_are_in_no_repr(tmp_path: Path) -> None:
         tmp_path,
         f"feishu: {{webhook_url_file: {tmp_path / 'hook'}, secret_file: {tmp_path / 'secret'}}}",
     )
-    webhook = read_webhook(settings.feishu)
-    assert webhook is not None
-    assert (webhook.url, webhook.secret) == ("https://example.org/hook/token-1", "s3cret")
+    webhook = secret_of("feishu", settings.feishu, "webhook_url")
+    secret = secret_of("feishu", settings.feishu, "secret")
+    assert webhook.text() == "https://example.org/hook/token-1" and secret.text() == "s3cret"
     assert "token" not in repr(webhook)
-    assert "s3cret" not in repr(webhook)
+    assert "s3cret" not in repr(secret)
     assert "s3cret" not in repr(FeishuSettings(secret="s3cret"))
-    assert read_webhook(FeishuSettings()) is None
+    assert not Settings().all_channels()
+
+
+def check(feishu: FeishuSettings) -> None:
+    check_files(Settings(feishu=feishu))
 
 
 def test_a_secret_file_must_be_there_and_hold_something(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none: feishu\.webhook_url_file: cannot be read"):
-        read_webhook(FeishuSettings(webhook_url_file=str(tmp_path / "none")))
+        check(FeishuSettings(webhook_url_file=str(tmp_path / "none")))
     (tmp_path / "empty").touch()
     with pytest.raises(UserError, match="the file is empty"):
-        read_webhook(FeishuSettings(webhook_url_file=str(tmp_path / "empty")))
+        check(FeishuSettings(webhook_url_file=str(tmp_path / "empty")))
     (tmp_path / "bad").write_text("http://example.org/x")
     with pytest.raises(UserError, match="must begin with https"):
-        read_webhook(FeishuSettings(webhook_url_file=str(tmp_path / "bad")))
+        check(FeishuSettings(webhook_url_file=str(tmp_path / "bad")))
 
 
 @pytest.mark.parametrize(
@@ -205,15 +209,15 @@ def test_values_that_cannot_be_meant(tmp_path: Path, text: str, expected: str) -
 def test_every_named_file_is_read_whether_it_is_needed_or_not(tmp_path: Path) -> None:
     none, secret = str(tmp_path / "none"), tmp_path / "secret"
     with pytest.raises(UserError, match=r"none: feishu\.secret_file: cannot be read"):
-        read_webhook(FeishuSettings(secret_file=none))
+        check(FeishuSettings(secret_file=none))
     with pytest.raises(UserError) as caught:
-        read_webhook(FeishuSettings(webhook_url_file=none, secret_file=none, ca_file=none))
+        check(FeishuSettings(webhook_url_file=none, secret_file=none, ca_file=none))
     assert len(caught.value.lines) == 3
     secret.write_bytes(b"\xff")
     with pytest.raises(UserError, match="is not text"):
-        read_webhook(FeishuSettings(secret_file=str(secret)))
+        check(FeishuSettings(secret_file=str(secret)))
     secret.write_bytes(b"x")
-    assert read_webhook(FeishuSettings(secret_file=str(secret))) is None
+    check(FeishuSettings(secret_file=str(secret)))
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
@@ -232,3 +236,60 @@ def test_a_file_that_must_be_one_is_no_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UserError, match="is no regular file"):
         read_document(tmp_path / "pipe", regular=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("channels: {ops: {}}", ":1: channels.ops needs type: one of feishu, dingtalk, wecom"),
+        ("channels: {ops: 1}", ":1: channels.ops must be a mapping"),
+        ("channels: {ops: {type: feishuu}}", "channels.ops.type must be one of .*mean feishu"),
+        ("channels: {ops: {type: [1]}}", "channels.ops.type must be one of"),
+        ("channels: {ops: {type: wecom}}", "webhook_url or webhook_url_file is needed"),
+        ("channels: {ops: {type: wecom, secret: x}}", "unknown key channels.ops.secret"),
+        ("channels: {Ops: {type: apprise, urls: [x]}}", "channels: Ops must be up to 32 small"),
+        ("channels: {terminal: {type: apprise, urls: [x]}}", "is the name of another channel"),
+        ("routes: [{to: [feishu]}]", "routes: no channel is called feishu; the channels are none"),
+        ("routes: [{events: [logon], to: []}]", r"routes\[0\].events: must be a list of login"),
+        ("routes: [{severity: high, to: []}]", r"routes\[0\].severity must be one of routine"),
+        ("routes: [{networks: [x], to: []}]", r"routes\[0\].networks: must be addresses"),
+        ("routes: [{}]", "needs to"),
+        ("people: {alice: {feishu: all}}", "people.alice.feishu: must be an open_id"),
+        ("people: {alice: {wecom: '@all'}}", "people.alice.wecom: must be a user's id"),
+        ("people: {alice: {dingtalk: all}}", "people.alice.dingtalk: must be one person's id"),
+        ("mention: {on_duty: [bob]}", "mention: on_duty: bob is not in people"),
+        ("feishu: {per_minute: 0}", "feishu.per_minute: must be from 1 to"),
+    ],
+)
+def test_channels_and_routes_that_cannot_be(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(UserError, match=expected):
+        _load(tmp_path, text)
+
+
+def test_channels_of_several_kinds(tmp_path: Path) -> None:
+    settings = _load(
+        tmp_path,
+        """
+feishu: {webhook_url: "https://example.org/hook/1"}
+channels:
+  ops: {type: feishu, webhook_url: "https://example.org/hook/2", style: card}
+  mail: {host: mx.example.org, sender: usm@example.org, to: [ops@example.org], type: email}
+routes:
+  - {severity: abnormal, to: [feishu, mail]}
+""",
+    )
+    assert list(settings.all_channels()) == ["feishu", "ops", "mail"]
+    assert settings.routes[0].to == ("feishu", "mail")
+
+
+def test_a_secret_is_read_anew_when_its_file_changes(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("one")
+    secret = secret_of("feishu", FeishuSettings(secret_file=str(file)), "secret")
+    assert secret.text() == "one"
+    file.write_text("two!")
+    assert secret.text() == "two!"
+    file.unlink()
+    assert secret.text() == "two!", "what cannot be read leaves the last one"
+    file.write_text("three")
+    assert secret.text() == "three"

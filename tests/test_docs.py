@@ -17,12 +17,13 @@ import pytest
 import yaml
 
 from usersessionmon.cli.main import COMMANDS, build_parser, main
-from usersessionmon.cli.output import event_object, session_object
+from usersessionmon.cli.output import session_object
 from usersessionmon.config import Settings, load
+from usersessionmon.contract import event_object
 from usersessionmon.model import Change, ChangeKind, Moment, Reason, SessionView
 from usersessionmon.notify.base import Queued
 from usersessionmon.notify.text import notice_of, render_text
-from usersessionmon.notify.words import Server
+from usersessionmon.notify.words import Server, Voice
 from usersessionmon.rules.matcher import load_rules
 from usersessionmon.rules.pack import builtin_distros
 from usersessionmon.rules.selftest import run as run_examples
@@ -236,7 +237,7 @@ def shown(changes: list[Change], *, language: str = "zh", at: Moment | None = No
     ]
     queue = [Queued(number, notice, notice.at_us, 0) for number, notice in enumerate(notices)]
     now = at or changes[0].time
-    return render_text(queue, now_us=now.us, zone=ZONE, language=language) + "\n"
+    return render_text(queue, now_us=now.us, voice=Voice(ZONE, language)) + "\n"
 
 
 @READMES

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from usersessionmon.model import Forged, Notice
+from usersessionmon.model import Batch, Forged, Notice
 from usersessionmon.rules.forgeries import Forgeries
 
 PAUSE_US = 3_600_000_000
@@ -19,36 +19,38 @@ _TOLD, _WAITING = "forged_told_us", "forged_waiting"
 class Alarm:
     """Words what ``forgeries`` holds whenever its time has come."""
 
-    def __init__(self, word: Callable[[Forged, int], Notice]) -> None:
-        """``word`` makes the notice; its second argument is the present (microseconds UTC)."""
+    def __init__(self, word: Callable[[Forged, int], Notice], forgeries: Forgeries) -> None:
+        """``word`` makes the notice; its second argument is the present (microseconds UTC).
+        ``forgeries`` is filled by others."""
         self._word = word
+        self._forgeries = forgeries
         self._told_us: int | None = None
 
-    def load(self, facts: Mapping[str, str], forgeries: Forgeries) -> None:
+    def load(self, facts: Mapping[str, str]) -> None:
         """Go on where ``save`` left off; what cannot be understood is as if nothing were there."""
         try:
-            forgeries.load(facts.get(_WAITING, ""))
+            self._forgeries.load(facts.get(_WAITING, ""))
             self._told_us = int(facts[_TOLD]) if _TOLD in facts else None
         except (ValueError, TypeError):
             self._told_us = None
 
-    def save(self, forgeries: Forgeries) -> dict[str, str]:
+    def save(self) -> dict[str, str]:
         """What is to be kept, as facts."""
         told = {} if self._told_us is None else {_TOLD: str(self._told_us)}
-        return {**told, _WAITING: forgeries.dump()}
+        return {**told, _WAITING: self._forgeries.dump()}
 
-    def patience(self, forgeries: Forgeries, now_us: int) -> float | None:
-        """Seconds until ``raised`` is worth asking; None: nothing waits."""
-        if not forgeries:
+    def patience(self, now_us: int) -> float | None:
+        """Seconds until ``turn`` is worth asking; None: nothing waits."""
+        if not self._forgeries:
             return None
         return max(0, PAUSE_US - self._since(now_us)) / 1_000_000
 
-    def raised(self, forgeries: Forgeries, now_us: int) -> list[Notice]:
+    def turn(self, _batch: Batch, now_us: int) -> list[Notice]:
         """The notice that is due, or none."""
-        if not forgeries or self._since(now_us) < PAUSE_US:
+        if not self._forgeries or self._since(now_us) < PAUSE_US:
             return []
         self._told_us = now_us
-        return [self._word(forgeries.take(), now_us)]
+        return [self._word(self._forgeries.take(), now_us)]
 
     def _since(self, now_us: int) -> int:
         """Microseconds since the last one; a clock that was set back must not silence it."""

@@ -13,22 +13,22 @@ from pathlib import Path
 from types import FrameType
 
 from usersessionmon import __version__
-from usersessionmon.alarm import Alarm
 from usersessionmon.clock import Clock, Waker
 from usersessionmon.errors import TroubleError
 from usersessionmon.model import Batch, Change, Moment, Notice
 from usersessionmon.notify.delivery import DeliveryWorker
+from usersessionmon.notify.routing import Router
 from usersessionmon.notify.sanitize import harmless
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.saving import Saver, UnsavedError
 from usersessionmon.sd_notify import Notifier
 from usersessionmon.sessions.engine import Engine
-from usersessionmon.silence import Silence
 from usersessionmon.sources.base import Source
 from usersessionmon.store import counts, db, detectors, outbox, retention, state
 from usersessionmon.store.damage import REBUILD, UNTOLD
 from usersessionmon.store.faults import DamagedError, may_pass, trouble
 from usersessionmon.store.retention import Limits
+from usersessionmon.tellers import Teller
 from usersessionmon.telling import Telling
 
 LOG = logging.getLogger("usersessionmon")
@@ -69,6 +69,7 @@ class Monitor:
     file: Path
     pipeline: Pipeline
     telling: Telling
+    router: Router
     deliveries: Sequence[Delivery]
     clock: Clock
     waker: Waker
@@ -84,10 +85,8 @@ class Monitor:
     """Completes a change by what is known of its person beside the log."""
     recall: Callable[[Engine], None] = lambda _engine: None
     """Looks, now and then, who is somebody else no more; called when the log has no more."""
-    alarm: Alarm | None = None
-    """Tells of lines in another's name; None: nobody wants to know."""
-    silence: Silence | None = None
-    """Tells of a log that is silent while people come and go; None: nobody wants to know."""
+    tellers: Sequence[Teller] = ()
+    """What tells of more than single changes."""
     limits: Limits | None = None
     """What is kept of ended sessions; None: all."""
     told_us: int | None = None
@@ -229,23 +228,19 @@ class Monitor:
         alarms = []
         if batch.at_end:
             alarms += self.telling.tick(self.clock.monotonic(), self.told_us)
-        if self.alarm is not None:
-            alarms += self.alarm.raised(self.pipeline.forgeries, now_us)
-        if self.silence is not None:
-            alarms += self.silence.listen(batch.records)
-            alarms += self.silence.look() if batch.at_end else []
+        for teller in self.tellers:
+            alarms += teller.turn(batch, now_us)
         return alarms
 
     def _wait_seconds(self) -> float:
-        now = self.clock.monotonic()
+        now, now_us = self.clock.monotonic(), self.clock.now_us()
         waits = [
             self.source.patience(),
             self.pipeline.engine.patience(now),
             self.telling.watch.patience(now),
             self._watchdog,
+            *(teller.patience(now_us) for teller in self.tellers),
         ]
-        if self.alarm is not None:
-            waits.append(self.alarm.patience(self.pipeline.forgeries, self.clock.now_us()))
         if self.limits is not None:
             waits.append(max(0.0, self._tidy_at - now))
         return min(wait for wait in waits if wait is not None)
@@ -320,13 +315,13 @@ class Monitor:
         notices = [*self.telling.of(changes, self.told_us), *alarms]
         remembered = self.telling.watch.drain()
         delta = self.pipeline.engine.drain()
-        channels = [delivery.channel for delivery in self.deliveries]
+        posted = self.router.post(notices, now_us)
         counted = self.pipeline.take_counts()
         shapes = () if self.pipeline.shapes is None else self.pipeline.shapes.take().items()
 
         def write() -> None:
             state.write_engine(self.connection, delta.connections, delta.hosts, delta.sessions)
-            outbox.enqueue(self.connection, notices, channels, now_us)
+            outbox.enqueue(self.connection, posted, now_us)
             detectors.write_detectors(self.connection, remembered)
             if self._position is not None:
                 state.write_position(self.connection, self.source_name, self._position, now_us)
@@ -352,10 +347,9 @@ class Monitor:
         self.facts["faults"] = str(self.pipeline.faults)
         self.facts["losses"] = str(self.pipeline.losses)
         self.facts.update(self.telling.facts())
-        if self.alarm is not None:
-            self.facts.update(self.alarm.save(self.pipeline.forgeries))
-        if self.silence is not None:
-            self.facts.update(self.silence.save())
+        for teller in self.tellers:
+            self.facts.update(teller.save())
+        self.facts["unrouted"] = str(self.router.unrouted)
         if self._last_line is not None:
             self.facts["last_line"] = self._last_line.text
             self.facts["last_line_us"] = str(self._last_line.us)
@@ -375,8 +369,7 @@ class Monitor:
 
         def write() -> None:
             state.write_facts(self.connection, self.facts)
-            channels = [delivery.channel for delivery in self.deliveries]
-            outbox.enqueue(self.connection, self.opening, channels, now)
+            outbox.enqueue(self.connection, self.router.post(self.opening, now), now)
 
         self._write(write)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import urllib.parse
 import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,25 +13,29 @@ from pathlib import Path
 from usersessionmon.detect.settings import DetectSettings, MaintenanceSettings, QuietSettings
 from usersessionmon.errors import UserError
 from usersessionmon.model import ChangeKind
-from usersessionmon.strict import BadValueError, build, read_document, refuse, shown
+from usersessionmon.notify.secret import file_problems
+from usersessionmon.notify.settings import (
+    ChannelSettings,
+    FeishuSettings,
+    MentionSettings,
+    PersonSettings,
+    RouteSettings,
+)
+from usersessionmon.strict import BadValueError, build, nearest, read_document, refuse, shown
 
 SYSTEM_CONFIG = Path("/etc/user-session-monitor/config.yaml")
 LOCAL_CONFIG = Path("config/config.yaml")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _NAME_MOST = 100
-_LONGEST = 64 * 1024
-"""Bytes that are read of a file with a secret."""
+FEISHU, TERMINAL = "feishu", "terminal"
+"""The channels whose names are given."""
+_CHANNEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
 class SourceKind(StrEnum):
     AUTO = "auto"
     JOURNAL = "journal"
     FILE = "file"
-
-
-class Style(StrEnum):
-    TEXT = "text"
-    CARD = "card"
 
 
 class Language(StrEnum):
@@ -62,34 +65,6 @@ class MonitorSettings:
     def __post_init__(self) -> None:
         if self.log_file:
             refuse(_no_path("log_file", self.log_file))
-
-
-@dataclass(frozen=True, slots=True)
-class FeishuSettings:
-    webhook_url: str = field(default="", repr=False)
-    webhook_url_file: str = ""
-    secret: str = field(default="", repr=False)
-    secret_file: str = ""
-    style: Style = Style.TEXT
-    proxy: str = field(default="", repr=False)
-    """URL of a proxy, which may hold a password; empty: none, whatever the environment says."""
-    ca_file: str = ""
-    """A private CA's certificates (PEM); empty: the system's."""
-
-    def __post_init__(self) -> None:
-        refuse(self._mistakes())
-
-    def _mistakes(self) -> Iterator[BadValueError]:
-        try:
-            check_webhook("webhook_url", self.webhook_url)
-        except BadValueError as error:
-            yield error
-        if self.webhook_url and self.webhook_url_file:
-            yield BadValueError(
-                "webhook_url_file", "give webhook_url or webhook_url_file, not both"
-            )
-        if self.secret and self.secret_file:
-            yield BadValueError("secret_file", "give secret or secret_file, not both")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +111,13 @@ class LogSettings:
 class Settings:
     monitor: MonitorSettings = field(default_factory=MonitorSettings)
     feishu: FeishuSettings = field(default_factory=FeishuSettings)
+    channels: dict[str, ChannelSettings] = field(default_factory=dict)
+    """Further channels, by name."""
+    routes: tuple[RouteSettings, ...] = ()
+    """The first that fits a notice says where it goes; none: everywhere."""
+    people: dict[str, PersonSettings] = field(default_factory=dict)
+    """By account, or by a key's name (``keys``)."""
+    mention: MentionSettings = field(default_factory=MentionSettings)
     state: StateSettings = field(default_factory=StateSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     notices: NoticeSettings = field(default_factory=NoticeSettings)
@@ -163,14 +145,30 @@ class Settings:
         if self.timezone and not _is_zone(self.timezone):
             text = "must be a time zone's name such as Asia/Shanghai"
             yield BadValueError("timezone", text)
+        yield from self._unknown_names()
 
+    def _unknown_names(self) -> Iterator[BadValueError]:
+        for name in self.channels:
+            if not _CHANNEL.fullmatch(name):
+                text = f"{shown(name)} must be up to 32 small letters, digits, - and _"
+                yield BadValueError("channels", text)
+            elif name == TERMINAL or (name == FEISHU and self.feishu.is_set):
+                yield BadValueError("channels", f"{name} is the name of another channel")
+        known = self.all_channels()
+        for name in dict.fromkeys(name for route in self.routes for name in route.to):
+            if name not in known:
+                has = f"the channels are {', '.join(known) or 'none'}"
+                text = f"no channel is called {shown(name)}{nearest(name, known)}; {has}"
+                yield BadValueError("routes", text)
+        for name in self.mention.on_duty:
+            if name not in self.people:
+                text = f"on_duty: {shown(name)} is not in people{nearest(name, self.people)}"
+                yield BadValueError("mention", text)
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """What is needed to reach the Feishu bot; never printed."""
-
-    url: str = field(repr=False)
-    secret: str = field(repr=False)
+    def all_channels(self) -> dict[str, ChannelSettings]:
+        """Every channel that is configured, by name."""
+        main: dict[str, ChannelSettings] = {FEISHU: self.feishu} if self.feishu.is_set else {}
+        return main | self.channels
 
 
 def _no_path(key: str, path: str) -> Iterator[BadValueError]:
@@ -192,34 +190,6 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return text.isprintable()  # an IPv6 zone may hold anything
-
-
-def check_webhook(key: str, url: str) -> None:
-    """Raise BadValueError for a webhook address that must not be used."""
-    if not url:
-        return
-    try:
-        parts = urllib.parse.urlsplit(url)
-        host = parts.hostname or ""
-        _ = parts.port
-    except ValueError as error:
-        raise BadValueError(key, "is not an address (https://…)") from error
-    if any(c.isspace() or not c.isprintable() for c in url):
-        raise BadValueError(key, "must not hold blanks or control characters")
-    if parts.scheme == "https" and host:
-        return
-    if parts.scheme == "http" and _is_loopback(host):
-        return
-    raise BadValueError(key, "must begin with https:// (http:// only for loopback addresses)")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def find_config(given: str | None) -> Path | None:
@@ -252,53 +222,11 @@ def load(path: Path | None) -> Settings:
     return build(read_document(path), Settings)
 
 
-def read_webhook(settings: FeishuSettings) -> Webhook | None:
-    """The webhook with its secret, from the settings or the files that they name.
-
-    None: no webhook is configured.  Raises UserError, a line for each of the files that cannot be
-    used, whether they are needed or not.
-    """
-    problems: list[str] = []
-    url = settings.webhook_url
-    if settings.webhook_url_file:
-        url = _read_secret("webhook_url_file", settings.webhook_url_file, problems)
-        try:
-            check_webhook("webhook_url_file", url)
-        except BadValueError as error:
-            problems.append(
-                f"{settings.webhook_url_file}: feishu.webhook_url_file: its text {error}"
-            )
-    secret = settings.secret
-    if settings.secret_file:
-        secret = _read_secret("secret_file", settings.secret_file, problems)
-    if settings.ca_file:
-        _bytes_of("ca_file", settings.ca_file, problems)
+def check_files(settings: Settings) -> None:
+    """Raise UserError with a line for each file that a channel names and that cannot be used,
+    whether it is needed or not."""
+    problems = file_problems(FEISHU, settings.feishu)
+    for name, channel in settings.channels.items():
+        problems += file_problems(f"channels.{name}", channel)
     if problems:
         raise UserError(problems)
-    return Webhook(url, secret) if url else None
-
-
-def _read_secret(key: str, path: str, problems: list[str]) -> str:
-    """The text of a file; empty, with a line in ``problems``, when there is none."""
-    data = _bytes_of(key, path, problems)
-    if data is None:
-        return ""
-    try:
-        text = data.decode("utf-8").strip()
-    except UnicodeDecodeError:
-        problems.append(f"{path}: feishu.{key}: is not text")
-        return ""
-    if not text:
-        problems.append(f"{path}: feishu.{key}: the file is empty")
-    return text
-
-
-def _bytes_of(key: str, path: str, problems: list[str]) -> bytes | None:
-    """The beginning of a file; None, with a line in ``problems``, when it cannot be read."""
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(_LONGEST)
-    except (OSError, ValueError) as error:
-        words = error.strerror if isinstance(error, OSError) else "is no file name"
-        problems.append(f"{path}: feishu.{key}: cannot be read: {words}")
-        return None

@@ -388,6 +388,14 @@ class Notice:
     digest: str
     at_us: int
     """When it happened (microseconds UTC): the event's time, not the time of sending."""
+    user: str | None = None
+    ip: str | None = None
+    host: str | None = None
+    """Whom and what it is about, raw: what routes look at."""
+    people: tuple[str, ...] = ()
+    """Names under which the configuration's ``people`` may know whose account it is."""
+    event: str = ""
+    """The contract's event as JSON, for channels that are read by programs; empty: none."""
 
 
 class Batch(NamedTuple):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from usersessionmon.clock import Clock
 from usersessionmon.host import connections
-from usersessionmon.model import Notice, Record
+from usersessionmon.model import Batch, Notice, Record
 
 LOOK_SECONDS = 30.0
 """How often the connections are looked at.  One that is seen twice was no mere probe."""
@@ -96,6 +96,14 @@ class Silence:
         """What is to be kept, as facts."""
         moments = {SINCE: self._since_us, LAST: self._last_us}
         return {name: "" if us is None else str(us) for name, us in moments.items()}
+
+    def turn(self, batch: Batch, _now_us: int) -> list[Notice]:
+        """Both of the following, as the main loop asks for it."""
+        return [*self.listen(batch.records), *(self.look() if batch.at_end else ())]
+
+    def patience(self, _now_us: int) -> float | None:
+        """The source is looked at often enough."""
+        return None
 
     def listen(self, records: Iterable[Record]) -> list[Notice]:
         """Take note of sshd's lines; the notice that the log speaks again."""

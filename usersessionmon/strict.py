@@ -272,6 +272,8 @@ def _value(node: yaml.Node, kind: Any, where: str) -> Any:
     origin = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):
         options = [option for option in typing.get_args(kind) if option is not type(None)]
+        if len(options) > 1:
+            return _tagged(node, options, where)
         return _value(node, options[0], where)
     if origin is tuple:
         return _sequence(node, typing.get_args(kind)[0], where)
@@ -286,6 +288,23 @@ def _value(node: yaml.Node, kind: Any, where: str) -> Any:
             raise _WrongError(problems)
         return value
     return _scalar(node, kind, where)
+
+
+def _tagged(node: yaml.Node, options: list[Any], where: str) -> Any:
+    """A mapping as that one of several dataclasses whose ``TYPE`` its key ``type`` names."""
+    kinds = {option.TYPE: option for option in options}
+    if not isinstance(node, yaml.MappingNode):
+        raise _wrong(node, f"{where} must be a mapping of names to values")
+    named = [pair for pair in node.value if pair[0].value == "type"]
+    if not named:
+        raise _wrong(node, f"{where} needs type: one of {', '.join(kinds)}")
+    word = named[0][1].value
+    if not isinstance(word, str) or word not in kinds:
+        text = f"{where}.type must be one of {', '.join(kinds)}"
+        raise _wrong(named[0][1], text + (nearest(word, kinds) if isinstance(word, str) else ""))
+    rest = [pair for pair in node.value if pair is not named[0]]
+    bare = yaml.MappingNode(node.tag, rest, node.start_mark, node.end_mark)
+    return _value(bare, kinds[word], where)
 
 
 def _scalar(node: yaml.Node, kind: Any, where: str) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 from zoneinfo import ZoneInfo
@@ -16,23 +17,23 @@ from zoneinfo import ZoneInfo
 from usersessionmon.alarm import Alarm
 from usersessionmon.app import Delivery, Monitor
 from usersessionmon.clock import Clock, SystemClock, Waker
-from usersessionmon.config import Settings, Style, read_webhook
+from usersessionmon.config import FEISHU, Settings, check_files
 from usersessionmon.detect.watch import Watch
 from usersessionmon.errors import TroubleError
 from usersessionmon.host import boots, facts
 from usersessionmon.model import Bout, Change, Finding, Forged, Notice, Record
 from usersessionmon.notify.courier import BatchChannel
 from usersessionmon.notify.delivery import DeliveryWorker
-from usersessionmon.notify.feishu import FeishuChannel
 from usersessionmon.notify.forged import forged_notice
-from usersessionmon.notify.http import HttpClient
 from usersessionmon.notify.pace import Budget
+from usersessionmon.notify.registry import budget_of, channel_of
+from usersessionmon.notify.routing import Router
 from usersessionmon.notify.silent import silent_notice
 from usersessionmon.notify.terminal import TerminalChannel
 from usersessionmon.notify.text import notice_of
 from usersessionmon.notify.trouble import damaged_notice
 from usersessionmon.notify.unusual import bout_notice
-from usersessionmon.notify.words import Server
+from usersessionmon.notify.words import Server, Voice
 from usersessionmon.persons import Persons
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rollcall import RollCall
@@ -54,6 +55,7 @@ from usersessionmon.store.faults import DamagedError, trouble
 from usersessionmon.store.outbox import SqliteOutbox
 from usersessionmon.store.place import locked, make_dir, open_state, state_dir
 from usersessionmon.store.retention import Limits
+from usersessionmon.tellers import Teller
 from usersessionmon.telling import Telling
 
 LOG = logging.getLogger("usersessionmon")
@@ -176,19 +178,28 @@ def position_key(choice: Choice) -> str:
     return "journal" if choice.kind == "journal" else f"file:{choice.path}"
 
 
-def feishu_channel(settings: Settings, zone: tzinfo) -> FeishuChannel | None:
-    """The Feishu channel; None when no webhook is configured.  Raises UserError."""
-    webhook = read_webhook(settings.feishu)
-    if webhook is None:
-        return None
-    return FeishuChannel(
-        webhook.url,
-        webhook.secret,
-        client=HttpClient(ca_file=settings.feishu.ca_file, proxy=settings.feishu.proxy),
-        zone=zone,
-        language=settings.language.value,
-        card=settings.feishu.style is Style.CARD,
-    )
+def channels_of(
+    settings: Settings, zone: tzinfo, stream: TextIO
+) -> list[tuple[BatchChannel, Budget]]:
+    """Every channel that is configured, with how fast it may be; where there is none, the terminal.
+    Raises UserError when a file that one of them names cannot be used."""
+    check_files(settings)  # all that is wrong at once
+    voice = Voice(zone, settings.language.value, settings.people)
+    found = [
+        (channel_of(name, where_of(name), channel, voice), budget_of(channel))
+        for name, channel in settings.all_channels().items()
+    ]
+    return found or [(TerminalChannel(stream, voice=voice), Budget.unlimited())]
+
+
+def where_of(name: str) -> str:
+    """Under which key a channel's settings stand."""
+    return name if name == FEISHU else f"channels.{name}"
+
+
+def router_of(settings: Settings, channels: Sequence[str]) -> Router:
+    """Where each notice goes."""
+    return Router(channels, settings.routes, settings.people, settings.mention)
 
 
 def server_of(settings: Settings, here: Here) -> Server:
@@ -213,26 +224,45 @@ def telling_of(settings: Settings, here: Here) -> Telling:
     return Telling(word, tell, kinds, watch)
 
 
-def alarm_of(settings: Settings, here: Here) -> Alarm | None:
-    """What tells of lines in another's name; None when it is not wanted."""
+def tellers_of(
+    settings: Settings,
+    here: Here,
+    source: Source,
+    pipeline: Pipeline,
+    clock: Clock,
+    kept: Mapping[str, str],
+) -> list[Teller]:
+    """What tells of more than single changes, as the settings want it."""
+    tellers: list[Teller] = []
+    if settings.monitor.alarm_forged:
+        tellers.append(forged_alarm(settings, here, pipeline, kept))
+    if settings.monitor.alarm_silent:
+        tellers.append(silence_of(settings, here, source, clock, kept))
+    return tellers
+
+
+def forged_alarm(
+    settings: Settings, here: Here, pipeline: Pipeline, kept: Mapping[str, str]
+) -> Alarm:
+    """What tells of lines in another's name."""
 
     def word(forged: Forged, now_us: int) -> Notice:
         return forged_notice(forged, now_us, server_of(settings, here))
 
-    return Alarm(word) if settings.monitor.alarm_forged else None
+    alarm = Alarm(word, pipeline.forgeries)
+    alarm.load(kept)
+    return alarm
 
 
 def silence_of(
     settings: Settings, here: Here, source: Source, clock: Clock, kept: Mapping[str, str]
-) -> Silence | None:
-    """What compares the log with who is connected; None when it is not wanted."""
+) -> Silence:
+    """What compares the log with who is connected."""
 
     def word(silent: Silent, now_us: int) -> Notice:
         server = server_of(settings, here)
         return silent_notice(*silent, now_us, source=source.name, server=server)
 
-    if not settings.monitor.alarm_silent:
-        return None
     silence = Silence(here.names, clock, Connected(clock), word)
     silence.load(kept)
     return silence
@@ -242,18 +272,16 @@ def deliveries_of(
     settings: Settings, here: Here, file: Path, clock: Clock, stream: TextIO
 ) -> Sequence[Delivery]:
     """The channels with their workers.  Raises UserError for a bad webhook file."""
-    channel: BatchChannel | None = feishu_channel(settings, here.zone)
-    budget = Budget()
-    if channel is None:
+    if not settings.all_channels():
         LOG.info("no webhook is configured: notices are printed here")
-        channel = TerminalChannel(stream, zone=here.zone, language=settings.language.value)
-        budget = Budget.unlimited()
-    waker = Waker()
-    damage: list[DamagedError] = []
-    worker = DeliveryWorker(
-        channel, lambda: SqliteOutbox(file, damage.append), clock, waker, budget
-    )
-    return (Delivery(channel.name, worker, waker, damage),)
+    deliveries = []
+    for channel, budget in channels_of(settings, here.zone, stream):
+        waker = Waker()
+        damage: list[DamagedError] = []
+        outbox_of = partial(SqliteOutbox, file, damage.append)
+        worker = DeliveryWorker(channel, outbox_of, clock, waker, budget)
+        deliveries.append(Delivery(channel.name, worker, waker, damage))
+    return deliveries
 
 
 def load_engine(connection: sqlite3.Connection, file: Path) -> Engine:
@@ -279,7 +307,7 @@ def monitor(
     clock = SystemClock()
     here = look_around(settings)
     rules = rules_of(settings, here.os_ids)
-    read_webhook(settings.feishu)  # a wrong file is told before anything is made
+    check_files(settings)  # a wrong file is told before anything is made
     folder = state_dir(settings.state.dir)
     make_dir(folder)
     file = folder / db.FILE_NAME
@@ -313,10 +341,8 @@ def monitor(
             bad = telling.watch.load(detectors.read_detectors(connection))
             if bad:
                 LOG.warning("%s: %d rows of the detectors are damaged and forgotten", file, bad)
-            alarm = alarm_of(settings, here)
-            if alarm is not None:
-                alarm.load(kept, pipeline.forgeries)
             new = position is None
+            deliveries = deliveries_of(settings, here, file, clock, stream)
             yield Monitor(
                 source=source,
                 source_name=key,
@@ -324,7 +350,8 @@ def monitor(
                 file=file,
                 pipeline=pipeline,
                 telling=telling,
-                deliveries=deliveries_of(settings, here, file, clock, stream),
+                router=router_of(settings, [delivery.channel for delivery in deliveries]),
+                deliveries=deliveries,
                 clock=clock,
                 waker=waker,
                 notifier=Notifier(),
@@ -339,8 +366,7 @@ def monitor(
                 look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
                 know=persons.know,
                 recall=persons.call,
-                alarm=alarm,
-                silence=silence_of(settings, here, source, clock, kept),
+                tellers=tellers_of(settings, here, source, pipeline, clock, kept),
                 limits=Limits(settings.state.keep_days, settings.state.max_sessions),
                 told_us=damage.told_us if damage is not None and rebuilding else None,
                 opening=opening_of(settings, here, damage, kept),

@@ -13,6 +13,7 @@ import pytest
 from usersessionmon.cli.main import main
 from usersessionmon.clock import SystemClock
 from usersessionmon.model import Notice, Severity
+from usersessionmon.notify.base import Posted
 from usersessionmon.store import counts, db, outbox, state
 from usersessionmon.store.place import locked, open_state
 
@@ -125,7 +126,7 @@ def test_a_notice_that_waits_too_long(site: Site) -> None:
     notice = Notice("login", Severity.ROUTINE, "通知", (), "", NOW)
     for minutes, code in ((30, 0), (90, 1)):
         queued = NOW - minutes * 60_000_000
-        site.write(lambda one, at=queued: outbox.enqueue(one, [notice], ["feishu"], at))  # type: ignore[misc]
+        site.write(lambda one, at=queued: outbox.enqueue(one, [Posted(notice, ["feishu"])], at))  # type: ignore[misc]
         with locked(site.state):
             found, data = site.json()
             assert found == code, data["trouble"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from usersessionmon.cli.output import event_object
+from usersessionmon.contract import event_object
 from usersessionmon.envelope.text import loose
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.explain import guess

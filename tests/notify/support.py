@@ -13,14 +13,15 @@ from pathlib import Path
 from tests.feishu_double import FeishuDouble
 from usersessionmon.clock import Clock, ManualClock, SystemClock, Waker
 from usersessionmon.model import Change, ChangeKind, Moment, Notice, Reason
-from usersessionmon.notify.base import Queued
+from usersessionmon.notify.base import Posted, Queued
 from usersessionmon.notify.courier import BatchChannel
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.notify.feishu import FeishuChannel
 from usersessionmon.notify.http import HttpClient
 from usersessionmon.notify.pace import Budget
+from usersessionmon.notify.secret import Secret
 from usersessionmon.notify.text import notice_of
-from usersessionmon.notify.words import Server
+from usersessionmon.notify.words import Server, Voice
 from usersessionmon.store.db import connect, transaction
 from usersessionmon.store.outbox import SqliteOutbox, enqueue
 
@@ -59,6 +60,10 @@ def server(language: str = "zh") -> Server:
     return Server("web-1", "192.0.2.10", {"web-1"}, UTC, language)
 
 
+def posted(*notices: Notice, channels: Sequence[str] = ("feishu",)) -> list[Posted]:
+    return [Posted(one, channels) for one in notices]
+
+
 def queued(number: int, what: Notice, *, attempts: int = 0, plain: bool = False) -> Queued:
     return Queued(number, what, NOW_US, attempts, plain)
 
@@ -67,8 +72,15 @@ def create_tables(path: Path) -> sqlite3.Connection:
     """The outbox's own tables, without those of the other migrations."""
     folder = resources.files("usersessionmon.store") / "migrations"
     connection = connect(path)
-    connection.executescript((folder / "0002_outbox.sql").read_text(encoding="utf-8"))
+    for name in ("0002_outbox.sql", "0007_policy.sql"):
+        connection.executescript((folder / name).read_text(encoding="utf-8"))
     return connection
+
+
+def feishu(url: str, secret: str, client: HttpClient, *, card: bool = False) -> FeishuChannel:
+    """A channel to a bot, with the address and the secret given as such."""
+    where = Secret("feishu.webhook_url", url), Secret("feishu.secret", secret)
+    return FeishuChannel(*where, client=client, voice=Voice(UTC), card=card)
 
 
 class Post:
@@ -86,7 +98,7 @@ class Post:
 
     def channel(self, seconds: float = 1.0) -> FeishuChannel:
         client = HttpClient(seconds=seconds)
-        return FeishuChannel(self.double.url, SECRET, client=client, zone=UTC, card=self.card)
+        return feishu(self.double.url, SECRET, client, card=self.card)
 
     def new_worker(
         self, channel: BatchChannel | None = None, clock: Clock | None = None
@@ -103,7 +115,7 @@ class Post:
 
     def queue(self, *changes: Change) -> None:
         with transaction(self.writer):
-            enqueue(self.writer, [notice(one) for one in changes], ["feishu"], self.clock.now_us())
+            enqueue(self.writer, posted(*map(notice, changes)), self.clock.now_us())
 
     def step(self) -> float:
         return self.worker.step(self.clock.now_us())
@@ -120,7 +132,7 @@ class Post:
             self.clock.advance(wait + 0.000_01 if wait else 0.0)
 
     def waiting(self) -> Sequence[Queued]:
-        return self.reader.waiting("feishu", 1000)
+        return self.reader.waiting("feishu", 1000, self.clock.now_us())
 
     def close(self) -> None:
         self.worker.stop(2)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.feishu_double import TOKEN, FeishuDouble, answer_body
-from tests.notify.support import NOW_US, SECRET, login, notice, queued
+from tests.notify.support import NOW_US, SECRET, feishu, login, notice, queued
 from usersessionmon.notify.base import Answer, Result
 from usersessionmon.notify.feishu import BODY_LIMIT, FeishuChannel, classify, retry_after, sign
 from usersessionmon.notify.http import HttpClient
@@ -133,7 +132,7 @@ def test_retry_after(value: str | None, seconds: float | None) -> None:
 
 
 def channel(url: str, *, card: bool = False, secret: str = SECRET) -> FeishuChannel:
-    return FeishuChannel(url, secret, client=HttpClient(seconds=5), zone=UTC, card=card)
+    return feishu(url, secret, HttpClient(seconds=5), card=card)
 
 
 def send(double: FeishuDouble, *, now_us: int = NOW_US, card: bool = False) -> Result:

@@ -10,6 +10,7 @@ from tests.notify.support import NOW_US, queued, server
 from usersessionmon.model import Forged, Forger, Notice, Severity
 from usersessionmon.notify.forged import forged_notice
 from usersessionmon.notify.text import render_text
+from usersessionmon.notify.words import Voice
 
 LOGGER = Forger("web-1", "sshd", 1000, "/usr/bin/logger", "logger", "session-3.scope")
 
@@ -21,7 +22,7 @@ def notice(counts: dict[Forger, int], *, more: int = 0, **given: Any) -> Notice:
 
 
 def told(what: Notice, language: str = "zh") -> list[str]:
-    text = render_text([queued(1, what)], now_us=what.at_us, zone=UTC, language=language)
+    text = render_text([queued(1, what)], now_us=what.at_us, voice=Voice(UTC, language))
     return text.split("\n")
 
 

@@ -8,7 +8,7 @@ from tests.notify.support import NOW_US, queued
 from usersessionmon.model import Notice, Severity
 from usersessionmon.notify.silent import silent_notice
 from usersessionmon.notify.text import render_text
-from usersessionmon.notify.words import Server
+from usersessionmon.notify.words import Server, Voice
 
 
 def notice(over: bool, last_us: int | None = NOW_US, language: str = "zh") -> Notice:
@@ -19,7 +19,7 @@ def notice(over: bool, last_us: int | None = NOW_US, language: str = "zh") -> No
 
 
 def told(what: Notice, language: str = "zh") -> list[str]:
-    text = render_text([queued(1, what)], now_us=what.at_us, zone=UTC, language=language)
+    text = render_text([queued(1, what)], now_us=what.at_us, voice=Voice(UTC, language))
     return text.split("\n")
 
 

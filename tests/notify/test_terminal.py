@@ -11,11 +11,12 @@ import pytest
 from tests.notify.support import NOW_US, login, notice, queued
 from usersessionmon.notify.base import Answer
 from usersessionmon.notify.terminal import TerminalChannel
+from usersessionmon.notify.words import Voice
 
 
 def test_plain_text_with_a_blank_line_behind_each() -> None:
     stream = io.StringIO()
-    channel = TerminalChannel(stream, zone=UTC)
+    channel = TerminalChannel(stream, voice=Voice(UTC))
     for number, user in enumerate(["alice", "b\x1b[2Job"]):
         result = channel.send([queued(number, notice(login(user)))], now_us=NOW_US)
         assert result.answer is Answer.DELIVERED
@@ -28,7 +29,7 @@ def test_plain_text_with_a_blank_line_behind_each() -> None:
 def test_it_is_flushed() -> None:
     read, write = os.pipe()
     with os.fdopen(read, "rb") as reader, os.fdopen(write, "w", encoding="utf-8") as stream:
-        TerminalChannel(stream, zone=UTC).send([queued(1, notice(login()))], now_us=NOW_US)
+        TerminalChannel(stream, voice=Voice(UTC)).send([queued(1, notice(login()))], now_us=NOW_US)
         assert "用户登录通知".encode() in os.read(reader.fileno(), 4096)
 
 
@@ -36,7 +37,7 @@ def test_nobody_reads_any_more() -> None:
     read, write = os.pipe()
     os.close(read)
     stream = os.fdopen(write, "w", encoding="utf-8")
-    channel = TerminalChannel(stream, zone=UTC)
+    channel = TerminalChannel(stream, voice=Voice(UTC))
     result = channel.send([queued(1, notice(login()))], now_us=NOW_US)
     assert result.answer is Answer.CONFIGURATION and "BrokenPipe" in result.said
     with pytest.raises(BrokenPipeError):
@@ -48,6 +49,6 @@ def test_nobody_reads_any_more() -> None:
 def test_a_terminal_without_chinese() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    channel = TerminalChannel(stream, zone=UTC)
+    channel = TerminalChannel(stream, voice=Voice(UTC))
     result = channel.send([queued(1, notice(login()))], now_us=NOW_US)
     assert result.answer is Answer.DELIVERED and b"alice" in raw.getvalue()

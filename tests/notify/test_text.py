@@ -22,13 +22,13 @@ from usersessionmon.model import (
 )
 from usersessionmon.notify import text
 from usersessionmon.notify.text import notice_of, render_text
-from usersessionmon.notify.words import Server
+from usersessionmon.notify.words import Server, Voice
 
 
 def told(what: Notice, *, after: float = 0, attempts: int = 0, language: str = "zh") -> list[str]:
     now_us = what.at_us + round(after * 1_000_000)
     batch = [queued(123, what, attempts=attempts)]
-    return render_text(batch, now_us=now_us, zone=UTC, language=language).split("\n")
+    return render_text(batch, now_us=now_us, voice=Voice(UTC, language)).split("\n")
 
 
 def test_login_line_for_line() -> None:
@@ -201,16 +201,16 @@ def test_a_digest_is_its_own_title_and_a_line_an_event_oldest_first() -> None:
         queued(5, notice(logout("bob", abnormal=True, at_us=NOW_US + 2_000_000))),
         queued(4, notice(login("alice"))),
     ]
-    shown = render_text(batch, now_us=NOW_US + 3_000_000, zone=UTC).split("\n")
+    shown = render_text(batch, now_us=NOW_US + 3_000_000, voice=Voice(UTC)).split("\n")
     assert shown == [
         "会话通知汇总：2 条",
         "2026-11-21 08:15:30 登录 alice 198.51.100.7 web-1",
         "2026-11-21 08:15:32 登出 bob 198.51.100.7 web-1 网络断开 1小时2分3秒",
     ]
-    late = render_text(batch, now_us=NOW_US + 300_000_000, zone=UTC).split("\n")
+    late = render_text(batch, now_us=NOW_US + 300_000_000, voice=Voice(UTC)).split("\n")
     assert late[0] == "会话通知汇总：2 条，延迟送达" and late[1:] == shown[1:]
     again = [queued(7, notice(login()), attempts=2), queued(9, notice(login()))]
-    assert "通知编号 7–7" in render_text(again, now_us=NOW_US, zone=UTC).split("\n")[0]
+    assert "通知编号 7–7" in render_text(again, now_us=NOW_US, voice=Voice(UTC)).split("\n")[0]
 
 
 def test_english_has_no_chinese_but_the_keyword() -> None:
@@ -228,7 +228,7 @@ def test_english_has_no_chinese_but_the_keyword() -> None:
         assert "通知" in lines[0]
         assert not re.search("[\u3000-\u9fff]", "".join(lines[1:]) + made.digest)
     batch = [queued(number, made, attempts=1) for number, made in enumerate(notices)]
-    digest = render_text(batch, now_us=NOW_US + 10**9, zone=UTC, language="en")
+    digest = render_text(batch, now_us=NOW_US + 10**9, voice=Voice(UTC, "en"))
     assert not re.search("[\u3000-\u9fff]", digest.replace("通知", "", 1))
 
 
@@ -246,5 +246,7 @@ def test_no_value_can_add_a_line_or_ring_the_group(user: str, host: str, method:
     assert len(shown) == 1 + len(made.pairs)
     assert shown[0] == "用户登录通知"
     assert not set("".join(shown)) & set("<>&\x1b\u202e")
-    digest = render_text([queued(1, made), queued(2, made)], now_us=NOW_US, zone=UTC).split("\n")
+    digest = render_text([queued(1, made), queued(2, made)], now_us=NOW_US, voice=Voice(UTC)).split(
+        "\n"
+    )
     assert len(digest) == 3 and len(digest[1].split(" ")) == 6

@@ -106,7 +106,7 @@ def test_the_sum_is_told_after_an_hour_though_nothing_new_comes(
         def told() -> list[str]:
             outbox = SqliteOutbox(it.file)
             try:
-                waiting = outbox.waiting("terminal", 10)
+                waiting = outbox.waiting("terminal", 10, 1 << 62)
             finally:
                 outbox.close()
             return [queued.notice.title for queued in waiting]

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usersessionmon.cli.output import event_object
+from usersessionmon.contract import event_object
 from usersessionmon.envelope.text import LineReader
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.matcher import load_rules

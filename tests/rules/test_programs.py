@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from usersessionmon.cli.output import event_object, session_object
+from usersessionmon.cli.output import session_object
+from usersessionmon.contract import event_object
 from usersessionmon.envelope.text import LineReader
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.matcher import load_rules

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 from typing import Any
 
-from usersessionmon.cli.output import event_object
+from usersessionmon.contract import event_object
 from usersessionmon.envelope.text import LineReader
 from usersessionmon.model import Change, Record
 from usersessionmon.pipeline import Pipeline

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from usersessionmon.cli.output import event_object
+from usersessionmon.contract import event_object
 from usersessionmon.envelope.text import LineReader
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.sessions.engine import Engine

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.notify.support import NOW_US, create_tables, login, logout, notice
+from tests.notify.support import NOW_US, create_tables, login, logout, notice, posted
 from usersessionmon.errors import TroubleError
 from usersessionmon.model import Notice, Severity
 from usersessionmon.notify.base import Answer, ChannelState
@@ -35,18 +35,18 @@ def outbox(tmp_path: Path, writer: sqlite3.Connection) -> Iterator[SqliteOutbox]
 
 def put(writer: sqlite3.Connection, *users: str, channels: tuple[str, ...] = ("a",)) -> None:
     with transaction(writer):
-        enqueue(writer, [notice(login(user)) for user in users], channels, NOW_US)
+        enqueue(writer, posted(*(notice(login(user)) for user in users), channels=channels), NOW_US)
 
 
 def numbers(outbox: SqliteOutbox, channel: str = "a") -> list[int]:
-    return [queued.number for queued in outbox.waiting(channel, 1000)]
+    return [queued.number for queued in outbox.waiting(channel, 1000, NOW_US)]
 
 
 def test_what_goes_in_comes_out(writer: sqlite3.Connection, outbox: SqliteOutbox) -> None:
     made = [notice(login("管理员")), notice(logout())]
     with transaction(writer):
-        enqueue(writer, made, ["a"], NOW_US)
-    got = outbox.waiting("a", 10)
+        enqueue(writer, posted(*made, channels=("a",)), NOW_US)
+    got = outbox.waiting("a", 10, NOW_US)
     assert [queued.notice for queued in got] == made
     assert [(one.number, one.queued_us, one.attempts, one.plain) for one in got] == [
         (1, NOW_US, 0, False),
@@ -65,26 +65,26 @@ def test_half_a_surrogate_pair_can_be_stored(
     writer: sqlite3.Connection, outbox: SqliteOutbox
 ) -> None:
     put(writer, "\udcff")
-    assert ("用户名", "\udcff") in outbox.waiting("a", 1)[0].notice.pairs
+    assert ("用户名", "\udcff") in outbox.waiting("a", 1, NOW_US)[0].notice.pairs
 
 
 def test_a_rolled_back_transaction_leaves_nothing(
     writer: sqlite3.Connection, outbox: SqliteOutbox
 ) -> None:
     writer.execute("BEGIN IMMEDIATE")
-    enqueue(writer, [notice(login())], ["a"], NOW_US)
+    enqueue(writer, posted(notice(login()), channels=("a",)), NOW_US)
     writer.execute("ROLLBACK")
-    assert outbox.depth("a") == 0
+    assert outbox.depth("a", NOW_US) == 0
 
 
 def test_abnormal_first_then_by_number(writer: sqlite3.Connection, outbox: SqliteOutbox) -> None:
     put(writer, "x", "y")
     with transaction(writer):
-        enqueue(writer, [notice(logout(abnormal=True))], ["a"], NOW_US)
+        enqueue(writer, posted(notice(logout(abnormal=True)), channels=("a",)), NOW_US)
     put(writer, "z")
     assert numbers(outbox) == [3, 1, 2, 4]
-    assert [one.number for one in outbox.waiting("a", 2)] == [3, 1]
-    assert outbox.depth("a") == 4
+    assert [one.number for one in outbox.waiting("a", 2, NOW_US)] == [3, 1]
+    assert outbox.depth("a", NOW_US) == 4
 
 
 def test_each_channel_has_its_own_queue_and_the_last_one_cleans_up(
@@ -116,7 +116,7 @@ def test_tries_are_counted_and_plain_is_kept(
     outbox.tried("a", [2], NOW_US, "timed out")
     outbox.tried("a", [2], NOW_US, "timed out")
     outbox.set_plain("a", [1])
-    first, second = outbox.waiting("a", 10)
+    first, second = outbox.waiting("a", 10, NOW_US)
     assert (first.attempts, first.plain) == (0, True)
     assert (second.attempts, second.plain) == (2, False)
 
@@ -197,7 +197,7 @@ def test_a_full_disk_is_trouble_and_passes(
 def test_a_file_without_tables_is_trouble(tmp_path: Path) -> None:
     made = SqliteOutbox(tmp_path / "other.db")
     with pytest.raises(TroubleError, match="no such table"):
-        made.depth("a")
+        made.depth("a", NOW_US)
     made.close()
 
 

@@ -6,19 +6,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from usersessionmon.config import Settings, find_config, load, read_webhook
+from usersessionmon.config import Settings, check_files, find_config, load
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.rules import selftest
 from usersessionmon.rules.pack import own_rules
 from usersessionmon.store import db
 from usersessionmon.store.faults import is_full
 from usersessionmon.store.place import check_whole, holder, reading
-from usersessionmon.wiring import choose_source, feishu_channel, look_around, rules_of, zone_of
+from usersessionmon.wiring import channels_of, choose_source, look_around, rules_of, zone_of
 
 from .common import folder_of
 from .output import say, say_json
@@ -40,12 +41,12 @@ def main(options: argparse.Namespace) -> int:
     """0 when all is well, 1 when something must be mended; 2 for a bad configuration."""
     path = find_config(options.config)
     settings = load(path)  # what is wrong with it is told by main, all of it
-    read_webhook(settings.feishu)  # so is a file that it names and that cannot be read
+    check_files(settings)  # so is a file that it names and that cannot be read
     findings = [
         Finding("configuration", True, "the defaults hold" if path is None else f"{path} is valid")
     ]
     for part, look in (
-        ("webhook", _webhook),
+        ("channels", _channels),
         ("rules", _rules),
         ("source", _source),
         ("state", _state),
@@ -69,11 +70,14 @@ def _looked(
         return [Finding(part, False, line) for line in error.lines]
 
 
-def _webhook(settings: Settings) -> list[tuple[bool, str]]:
-    channel = feishu_channel(settings, zone_of(settings))
-    if channel is None:
+def _channels(settings: Settings) -> list[tuple[bool, str]]:
+    if not settings.all_channels():
         return [(True, "none is configured: notices go to the terminal (feishu.webhook_url)")]
-    return [(True, f"{channel.address} (try it: user-session-monitor test-notify)")]
+    made = channels_of(settings, zone_of(settings), sys.stdout)
+    found = [(True, f"{channel.name}: {channel.address}") for channel, _ in made]
+    for channel, _ in made:
+        channel.close()
+    return [*found, (True, "try them: user-session-monitor test-notify")]
 
 
 def _rules(settings: Settings) -> list[tuple[bool, str]]:

@@ -20,7 +20,9 @@ from usersessionmon.envelope.text import LineReader
 from usersessionmon.model import Batch, Record
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.notify.pace import Budget
+from usersessionmon.notify.routing import Router
 from usersessionmon.notify.terminal import TerminalChannel
+from usersessionmon.notify.words import Voice
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.matcher import load_rules
 from usersessionmon.sd_notify import Notifier
@@ -132,7 +134,7 @@ def _monitor(
     records = reader.read_block(lines.splitlines())
     here = Here(frozenset({"web-1"}), "web-1", "192.0.2.10", None, ZONE, ())
     file = folder / db.FILE_NAME
-    channel = TerminalChannel(sys.stdout, zone=ZONE)
+    channel = TerminalChannel(sys.stdout, voice=Voice(ZONE))
     worker = DeliveryWorker(channel, lambda: SqliteOutbox(file), clock, waker, Budget.unlimited())
     delivery = Delivery(channel.name, worker, waker)
     replay = Replay(records, clock)
@@ -143,6 +145,7 @@ def _monitor(
         file=file,
         pipeline=Pipeline(rules, Engine()),
         telling=telling_of(Settings(), here),
+        router=Router([delivery.channel]),
         deliveries=(delivery,),
         clock=clock,
         waker=waker,

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from usersessionmon.model import Change, ChangeKind, Moment, NamedBy, SessionView
+from usersessionmon.contract import number, shown
+from usersessionmon.model import Moment, NamedBy, SessionView
 from usersessionmon.notify.sanitize import harmless
 
 from .streams import give_up
@@ -22,59 +23,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": "))
-_quoted = json.encoder.encode_basestring
-_WORDS = {None: "null", True: "true", False: "false"}
 _GAP = 3
 """Blanks between two columns."""
 _MANY = 500
 """Rows beyond which a table is plain lines."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def event_object(change: Change) -> dict[str, Any]:
-    """The contract's event: every field that its kind has, null when unknown."""
-    data: dict[str, Any] = json.loads(event_line(change))
-    return data
-
-
-def event_line(change: Change) -> str:
-    """The contract's event as one line of JSON; put together by hand, for there may be millions."""
-    kind = change.kind
-    if kind is ChangeKind.LOGIN_FAILED:
-        more = (
-            f'"client_host": {_text(change.client_host)}, "method": {_text(change.method)}, '
-            f'"valid_user": {_WORDS[change.valid_user]}, "count": {change.times}'
-        )
-    elif kind is ChangeKind.LOGIN:
-        more = (
-            f'"client_host": {_text(change.client_host)}, "method": {_text(change.method)}, '
-            f'"key_fingerprint": {_text(change.key_fingerprint)}, '
-            f'"session": {_text(change.session)}'
-        )
-    elif kind is ChangeKind.LOGOUT:
-        more = (
-            f'"session": {_text(change.session)}, "reason": {_text(change.reason)}, '
-            f'"abnormal": {_WORDS[change.abnormal]}, '
-            f'"duration": {json.dumps(number(change.duration))}, '
-            f'"inferred": {_WORDS[change.inferred]}'
-        )
-    else:
-        more = (
-            f'"target_user": {_text(change.target_user)}, "command": {_text(change.command)}, '
-            f'"session": {_text(change.session)}, "login_user": {_text(change.login_user)}, '
-            f'"login_from": {_text(change.login_from)}, "known_by": {_text(change.link)}, '
-            f'"inferred": {_WORDS[change.inferred]}'
-        )
-    port = "null" if change.port is None else change.port
-    return _shown(
-        f'{{"event": "{kind}", "time": {_text(change.time.text)}, "host": {_text(change.host)}, '
-        f'"service": {_text(change.service)}, "user": {_text(change.user)}, '
-        f'"ip": {_text(change.ip)}, "port": {port}, {more}}}'
-    )
-
-
-def _text(value: str | None) -> str:
-    return "null" if value is None else _quoted(value)
 
 
 def session_object(view: SessionView) -> dict[str, Any]:
@@ -111,25 +64,12 @@ def person_of(view: SessionView) -> str | None:
     return view.key_name if named else view.user
 
 
-def number(value: float | None) -> float | int | None:
-    """Whole seconds without a fraction."""
-    if value is None:
-        return None
-    return int(value) if value == int(value) else value
-
-
 def json_line(data: Mapping[str, Any]) -> str:
     """One object as one line of valid UTF-8.
 
     Terminals read JSON too: what is not printable is written as ``\\uXXXX``, which means the same.
     """
-    return _shown(_ENCODER.encode(data))
-
-
-def _shown(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    return shown(_ENCODER.encode(data))
 
 
 def printable(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from usersessionmon.clock import SystemClock
+from usersessionmon.contract import event_object
 from usersessionmon.envelope.text import loose
 from usersessionmon.errors import TroubleError
 from usersessionmon.host import facts
@@ -23,7 +24,7 @@ from usersessionmon.sources.archive import ReadOptions, Tally, read_path
 from usersessionmon.wiring import look_around, rules_of
 
 from .common import check_path, settings_if_any
-from .output import cell, complain, event_object, say, say_json, table, warn
+from .output import cell, complain, say, say_json, table, warn
 
 EXAMPLE = (
     "user-session-monitor rules explain "

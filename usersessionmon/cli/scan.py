@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from datetime import tzinfo
 
 from usersessionmon.clock import SystemClock
+from usersessionmon.contract import event_line
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.host import facts
 from usersessionmon.model import Change, ChangeKind, SessionView
@@ -27,7 +28,6 @@ from .output import (
     cell,
     clock_text,
     complain,
-    event_line,
     json_line,
     progress_of,
     session_object,

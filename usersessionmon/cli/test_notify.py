@@ -6,11 +6,10 @@ import argparse
 import sys
 
 from usersessionmon.clock import SystemClock
-from usersessionmon.notify.base import Answer, Queued
+from usersessionmon.notify.base import Answer, Queued, Result
 from usersessionmon.notify.courier import BatchChannel
-from usersessionmon.notify.terminal import TerminalChannel
 from usersessionmon.notify.text import test_notice
-from usersessionmon.wiring import feishu_channel, look_around, server_of
+from usersessionmon.wiring import channels_of, look_around, server_of
 
 from .common import settings_of
 from .output import say, say_json
@@ -26,18 +25,23 @@ def main(options: argparse.Namespace) -> int:
     """0 when every channel delivered, else 1."""
     settings = settings_of(options)
     here = look_around(settings)
-    channel: BatchChannel | None = feishu_channel(settings, here.zone)
-    if channel is None:
-        stream = sys.stderr if options.json else sys.stdout
-        channel = TerminalChannel(stream, zone=here.zone, language=settings.language.value)
-    now = SystemClock().now_us()
-    notice = test_notice(server_of(settings, here), now)
-    try:
-        result = channel.send([Queued(0, notice, now, 0)], now_us=now)
-    finally:
-        channel.close()
+    stream = sys.stderr if options.json else sys.stdout
+    good = True
+    for channel, _ in channels_of(settings, here.zone, stream):
+        now = SystemClock().now_us()
+        notice = test_notice(server_of(settings, here), now)
+        try:
+            result = channel.send([Queued(0, notice, now, 0)], now_us=now)
+        finally:
+            channel.close()
+        good = _shown(channel, result, as_json=options.json) and good
+    return 0 if good else 1
+
+
+def _shown(channel: BatchChannel, result: Result, *, as_json: bool) -> bool:
+    """Whether the notice was delivered."""
     delivered = result.answer is Answer.DELIVERED
-    if options.json:
+    if as_json:
         say_json(
             {
                 "channel": channel.name,
@@ -49,4 +53,4 @@ def main(options: argparse.Namespace) -> int:
     else:
         verdict = "delivered" if delivered else f"NOT delivered ({result.answer})"
         say(f"{channel.name}: {verdict}: {result.said}")
-    return 0 if delivered else 1
+    return delivered

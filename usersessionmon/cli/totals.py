@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from usersessionmon.contract import number
 from usersessionmon.model import SessionView
 from usersessionmon.store.counts import Failures
 
-from .output import micros_text, number
+from .output import micros_text
 
 BY = ("user", "ip", "day")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

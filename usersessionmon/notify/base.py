@@ -44,6 +44,8 @@ class Queued:
     attempts: int
     plain: bool = False
     """True when the channel refused its rich form: send plain text."""
+    bundle: str = ""
+    """As in ``Posted``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,28 @@ class ChannelState:
     """Not before this moment (microseconds UTC); None: whenever there is something."""
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A notice with where it goes."""
+
+    notice: Notice
+    channels: Sequence[str]
+    held_us: int | None = None
+    """Not to be sent before this moment (microseconds UTC); None: at once."""
+    bundle: str = ""
+    """Not empty: told only in a digest, with others of the same bundle (``notify.text`` has its
+    title)."""
+
+
 class Channel(Protocol):
     """Where notices go.  One file in ``notify`` each."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def address(self) -> str:
+        """Where it goes, for people: without token, password or secret."""
 
     def send(self, batch: Sequence[Queued], *, now_us: int) -> Result:
         """Send one notice, or several as one digest, within a bounded time.  Never raises for what
@@ -76,10 +95,11 @@ class Channel(Protocol):
 class Outbox(Protocol):
     """The durable queue as a delivery worker sees it; each call is one transaction."""
 
-    def waiting(self, channel: str, limit: int) -> Sequence[Queued]:
-        """What is undelivered, abnormal before routine, then by number."""
+    def waiting(self, channel: str, limit: int, now_us: int) -> Sequence[Queued]:
+        """What is undelivered and not held beyond ``now_us``, abnormal before routine, then by
+        number."""
 
-    def depth(self, channel: str) -> int: ...
+    def depth(self, channel: str, now_us: int) -> int: ...
 
     def delivered(self, channel: str, numbers: Sequence[int], at_us: int) -> None: ...
 

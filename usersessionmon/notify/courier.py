@@ -108,7 +108,7 @@ class Courier:
         name = self._channel.name
         if self._state is None:
             self._state = outbox.state(name)
-        waiting = outbox.waiting(name, WINDOW)
+        waiting = outbox.waiting(name, WINDOW, now_us)
         if not waiting:
             return IDLE_SECONDS
         choice = self._choose(waiting, outbox, now_us)
@@ -127,7 +127,7 @@ class Courier:
             free = self._budget.free(now)
             many = len(waiting)
             if many == WINDOW:
-                many = outbox.depth(self._channel.name)
+                many = outbox.depth(self._channel.name, now_us)
             return _Choice(self._batch(waiting, many, free, now_us), 0.0)
         urgent = [queued for queued in waiting if queued.notice.severity is Severity.ABNORMAL]
         if not urgent:

@@ -11,12 +11,14 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
 
 from .base import Answer, Queued, Result
 from .http import HttpClient, Reply, Unanswered, masked
 from .sanitize import harmless
+from .secret import Secret, secret_of
+from .settings import FeishuSettings, Style
 from .text import render_lines
+from .words import Voice
 
 BODY_LIMIT = 20_000
 """Bytes.  Feishu says 20 KB and does not say whether that is 20,000 or 20,480."""
@@ -52,12 +54,11 @@ class FeishuChannel:
 
     def __init__(
         self,
-        url: str,
-        secret: str,
+        url: Secret,
+        secret: Secret,
         *,
         client: HttpClient,
-        zone: tzinfo,
-        language: str = "zh",
+        voice: Voice,
         card: bool = False,
         name: str = "feishu",
     ) -> None:
@@ -66,8 +67,7 @@ class FeishuChannel:
         self._url = url
         self._secret = secret
         self._client = client
-        self._zone = zone
-        self._language = language
+        self._voice = voice
         self._card = card
         self._name = name
 
@@ -78,7 +78,7 @@ class FeishuChannel:
     @property
     def address(self) -> str:
         """The webhook with its token hidden."""
-        return masked(self._url)
+        return masked(self._url.text())
 
     def is_plain(self, batch: Sequence[Queued]) -> bool:
         """Whether this batch would go as text: there is then no plainer form to fall back to."""
@@ -97,11 +97,12 @@ class FeishuChannel:
 
     def body(self, batch: Sequence[Queued], *, now_us: int) -> bytes:
         """The request's bytes, signed for the moment ``now_us``."""
-        lines = render_lines(batch, now_us=now_us, zone=self._zone, language=self._language)
+        lines = render_lines(batch, now_us=now_us, voice=self._voice)
         message: dict[str, object] = {}
-        if self._secret:
+        secret = self._secret.text()
+        if secret:
             timestamp = now_us // 1_000_000
-            message = {"timestamp": str(timestamp), "sign": sign(self._secret, timestamp)}
+            message = {"timestamp": str(timestamp), "sign": sign(secret, timestamp)}
         if self.is_plain(batch):
             message |= {"msg_type": "text", "content": {"text": "\n".join(lines)}}
         else:
@@ -112,7 +113,7 @@ class FeishuChannel:
         body = self.body(batch, now_us=now_us)
         if len(body) > BODY_LIMIT:
             return Result(Answer.PAYLOAD, f"not sent: {len(body)} bytes, {BODY_LIMIT} are allowed")
-        outcome = self._client.post(self._url, body, CONTENT_TYPE)
+        outcome = self._client.post(self._url.text(), body, CONTENT_TYPE)
         if isinstance(outcome, Unanswered):
             answer = Answer.CONFIGURATION if outcome.ours else Answer.TRANSIENT
             return Result(answer, self._safe(outcome.text))
@@ -128,11 +129,23 @@ class FeishuChannel:
 
     def _safe(self, said: str) -> str:
         """A server may repeat what it was sent."""
-        token = self._url.rsplit("/", 1)[-1]
-        for hidden in (self._url, token, self._secret):
+        url = self._url.text()
+        for hidden in (url, url.rsplit("/", 1)[-1], self._secret.text()):
             if len(hidden) > 3:
                 said = said.replace(hidden, "****")
         return harmless(said, _SAID_LIMIT)
+
+
+def make(name: str, where: str, settings: FeishuSettings, voice: Voice) -> FeishuChannel:
+    """The channel that the settings describe; ``where`` are their keys.  Raises UserError."""
+    return FeishuChannel(
+        secret_of(where, settings, "webhook_url"),
+        secret_of(where, settings, "secret"),
+        client=HttpClient(ca_file=settings.ca_file, proxy=settings.proxy),
+        voice=voice,
+        card=settings.style is Style.CARD,
+        name=name,
+    )
 
 
 def _card(lines: Sequence[str]) -> dict[str, object]:

@@ -46,6 +46,7 @@ def forged_notice(forged: Forged, now_us: int, server: Server) -> Notice:
         pairs=say.pairs(pairs),
         digest=digest,
         at_us=now_us,
+        host=server.name,
     )
 
 

@@ -15,6 +15,7 @@ import socket
 import ssl
 import threading
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,14 +75,16 @@ class HttpClient:
         self._exchange: _Exchange | None = None
         self._closed = False
 
-    def post(self, url: str, body: bytes, content_type: str) -> Reply | Unanswered:
+    def post(
+        self, url: str, body: bytes, content_type: str, headers: Mapping[str, str] | None = None
+    ) -> Reply | Unanswered:
         """POST ``body``; no redirect is followed.  Never raises for what the network does."""
         with self._lock:
             if self._closed:
                 return Unanswered("the program is ending")
             if self._line is None:
                 self._line = _Line(self._ca_file, self._proxy)
-            exchange = _Exchange(self._line, url, body, content_type, self._seconds)
+            exchange = _Exchange(self._line, url, body, content_type, headers or {}, self._seconds)
             self._exchange = exchange
         thread = threading.Thread(target=exchange.run, name="http-exchange", daemon=True)
         thread.start()
@@ -114,6 +117,7 @@ class _Exchange:
     url: str = field(repr=False)
     body: bytes
     content_type: str
+    headers: Mapping[str, str] = field(repr=False)
     seconds: float
     done: threading.Event = field(default_factory=threading.Event)
     outcome: Reply | Unanswered | None = None
@@ -155,6 +159,7 @@ class _Line:
                 "Content-Type": what.content_type,
                 "Accept-Encoding": "identity",  # nothing to inflate: 64 KiB stay 64 KiB
                 "User-Agent": "user-session-monitor",
+                **what.headers,
             },
             timeout=(min(CONNECT_SECONDS, what.seconds), what.seconds),
             allow_redirects=False,

@@ -40,4 +40,5 @@ def silent_notice(
         pairs=say.pairs(pairs),
         digest=f"{say.time_us(now_us)} {words} - - {one_word(server.name)} {harmless(source)}",
         at_us=now_us,
+        host=server.name,
     )

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import tzinfo
 from typing import TextIO
 
 from .base import Answer, Queued, Result
 from .text import render_text
+from .words import Voice
 
 
 class TerminalChannel:
     """Prints each notice, with a blank line behind it, and flushes."""
 
-    def __init__(
-        self, stream: TextIO, *, zone: tzinfo, language: str = "zh", name: str = "terminal"
-    ) -> None:
+    def __init__(self, stream: TextIO, *, voice: Voice, name: str = "terminal") -> None:
         self._stream = stream
-        self._zone = zone
-        self._language = language
+        self._voice = voice
         self._name = name
 
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def address(self) -> str:
+        return "standard output"
 
     def is_plain(self, batch: Sequence[Queued]) -> bool:
         return True
@@ -34,7 +35,7 @@ class TerminalChannel:
 
     def send(self, batch: Sequence[Queued], *, now_us: int) -> Result:
         """Print.  Nobody reading any more is an answer, not a crash."""
-        text = render_text(batch, now_us=now_us, zone=self._zone, language=self._language)
+        text = render_text(batch, now_us=now_us, voice=self._voice)
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         printable = text.encode(encoding, "backslashreplace").decode(encoding)
         try:

@@ -8,8 +8,8 @@ because its words are told apart by blanks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import tzinfo
 
+from usersessionmon.contract import event_line
 from usersessionmon.model import (
     Change,
     ChangeKind,
@@ -24,7 +24,7 @@ from usersessionmon.model import (
 from .base import Queued
 from .sanitize import harmless, one_word
 from .unusual import GRAVE, sentence
-from .words import Server, Speaker
+from .words import Server, Speaker, Voice
 
 LATE_SECONDS = 60
 DIGEST_LINE_LIMIT = 500
@@ -80,7 +80,19 @@ def notice_of(change: Change, server: Server, findings: Sequence[Finding] = ()) 
         pairs=say.pairs(pairs),
         digest=" ".join(words),
         at_us=change.time.us,
+        user=change.user,
+        ip=change.ip,
+        host=server.of(change.host),
+        people=_people(change),
+        event=event_line(change),
     )
+
+
+def _people(change: Change) -> tuple[str, ...]:
+    """By what names the person may be known.  What a comment calls a key proves nothing."""
+    key = None if change.key_named_by is NamedBy.COMMENT else change.key_name
+    names = (key, change.login_user, change.user)
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def test_notice(server: Server, now_us: int) -> Notice:
@@ -99,6 +111,7 @@ def test_notice(server: Server, now_us: int) -> Notice:
         pairs=say.pairs(pairs),
         digest=f"{at} {say('测试')} - - {_word(server.name)}",
         at_us=now_us,
+        host=server.name,
     )
 
 
@@ -195,22 +208,20 @@ def _word(text: str | None) -> str:
     return one_word(text) if text else "-"
 
 
-def render_lines(
-    batch: Sequence[Queued], *, now_us: int, zone: tzinfo, language: str = "zh"
-) -> list[str]:
+def render_lines(batch: Sequence[Queued], *, now_us: int, voice: Voice) -> list[str]:
     """One notice, or several as a digest, as harmless lines; the first is the title.
 
     ``now_us`` is the moment of sending: what is older than a minute says so.
     """
-    say = Speaker(language, zone)
+    say = voice.say
     if len(batch) == 1:
         return _single(say, batch[0], now_us)
     return _digest(say, batch, now_us)
 
 
-def render_text(batch: Sequence[Queued], *, now_us: int, zone: tzinfo, language: str = "zh") -> str:
+def render_text(batch: Sequence[Queued], *, now_us: int, voice: Voice) -> str:
     """``render_lines`` as one text."""
-    return "\n".join(render_lines(batch, now_us=now_us, zone=zone, language=language))
+    return "\n".join(render_lines(batch, now_us=now_us, voice=voice))
 
 
 def _single(say: Speaker, queued: Queued, now_us: int) -> list[str]:

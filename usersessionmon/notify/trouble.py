@@ -37,4 +37,5 @@ def damaged_notice(
         pairs=say.pairs(pairs),
         digest=f"{say.time_us(now_us)} {say('监控异常')} - - {host} {say('状态数据库已损坏')}",
         at_us=now_us,
+        host=server.name,
     )

@@ -3,11 +3,13 @@ and spans are said, and what every notice says of its server."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from usersessionmon.model import Moment
+
+from .settings import PersonSettings
 
 _ENGLISH = {
     "用户登录通知": "User login notice · 通知",  # a bot's keyword outlives a change of language
@@ -207,6 +209,19 @@ class Speaker:
     def pairs(self, pairs: Iterable[tuple[str, str | None]]) -> tuple[tuple[str, str], ...]:
         """A notice's lines, named in this language; what is not known is left out."""
         return tuple((self(name), value) for name, value in pairs if value)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How a channel speaks, and by which ids it calls people."""
+
+    zone: tzinfo
+    language: str = "zh"
+    people: Mapping[str, PersonSettings] = field(default_factory=dict)
+
+    @property
+    def say(self) -> Speaker:
+        return Speaker(self.language, self.zone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from usersessionmon.model import Notice, Severity
-from usersessionmon.notify.base import Answer, ChannelState, Queued
+from usersessionmon.notify.base import Answer, ChannelState, Posted, Queued
 
 from .db import connect, transaction
 from .faults import DamagedError, trouble
@@ -23,23 +23,23 @@ KEPT_ASIDE = 1000
 """Refused notices kept for each channel; older ones go."""
 
 
-def enqueue(
-    connection: sqlite3.Connection,
-    notices: Sequence[Notice],
-    channels: Sequence[str],
-    now_us: int,
-) -> None:
-    """Queue notices for every channel, inside the transaction that the caller has open."""
-    if not channels:
-        return
-    for notice in notices:
+def enqueue(connection: sqlite3.Connection, posted: Iterable[Posted], now_us: int) -> None:
+    """Queue notices for their channels, inside the transaction that the caller has open."""
+    for one in posted:
+        if not one.channels:
+            continue
+        notice = one.notice
         cursor = connection.execute(
             "INSERT INTO notices (queued_us, fields) VALUES (?, ?)", (now_us, _fields(notice))
         )
         routine = int(notice.severity is not Severity.ABNORMAL)
         connection.executemany(
-            "INSERT INTO deliveries (channel, number, routine, queued_us) VALUES (?, ?, ?, ?)",
-            [(channel, cursor.lastrowid, routine, now_us) for channel in channels],
+            "INSERT INTO deliveries (channel, number, routine, queued_us, held_us, bundle)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (channel, cursor.lastrowid, routine, now_us, one.held_us, one.bundle)
+                for channel in one.channels
+            ],
         )
 
 
@@ -132,22 +132,29 @@ class SqliteOutbox:
         self._damaged = damaged
         self._open: sqlite3.Connection | None = None
 
-    def waiting(self, channel: str, limit: int) -> Sequence[Queued]:
+    def waiting(self, channel: str, limit: int, now_us: int) -> Sequence[Queued]:
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT d.number, n.fields, d.queued_us, d.attempts, d.plain FROM deliveries d"
-                " JOIN notices n USING (number) WHERE d.channel = ? AND d.aside_us IS NULL"
+                "SELECT d.number, n.fields, d.queued_us, d.attempts, d.plain, d.bundle"
+                " FROM deliveries d JOIN notices n USING (number)"
+                " WHERE d.channel = ? AND d.aside_us IS NULL"
+                " AND (d.held_us IS NULL OR d.held_us <= ?)"
                 " ORDER BY d.routine, d.number LIMIT ?",
-                (channel, limit),
+                (channel, now_us, limit),
             ).fetchall()
         return [
-            Queued(number, _notice(fields), queued_us, attempts, bool(plain))
-            for number, fields, queued_us, attempts, plain in rows
+            Queued(number, _notice(fields), queued_us, attempts, bool(plain), bundle)
+            for number, fields, queued_us, attempts, plain, bundle in rows
         ]
 
-    def depth(self, channel: str) -> int:
+    def depth(self, channel: str, now_us: int) -> int:
         with self._reading() as connection:
-            return _depth(connection, channel)
+            row = connection.execute(
+                "SELECT count(*) FROM deliveries WHERE channel = ? AND aside_us IS NULL"
+                " AND (held_us IS NULL OR held_us <= ?)",
+                (channel, now_us),
+            ).fetchone()
+        return int(row[0])
 
     def delivered(self, channel: str, numbers: Sequence[int], at_us: int) -> None:
         """They are forgotten, and the channel's last delivery is ``at_us``."""
@@ -287,4 +294,5 @@ def _notice(fields: str) -> Notice:
     kept: dict[str, Any] = json.loads(fields)
     kept["severity"] = Severity(kept["severity"])
     kept["pairs"] = tuple((name, value) for name, value in kept["pairs"])
+    kept["people"] = tuple(kept.get("people", ()))
     return Notice(**kept)

@@ -1,0 +1,87 @@
+"""Where each notice goes.  Pure: the rules are the configuration's, the facts the notice's."""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from usersessionmon.model import Notice, Severity
+
+from .base import Posted
+from .settings import MentionSettings, RouteSettings
+
+
+class Router:
+    """The first route that fits a notice says where it goes; one that none fits goes everywhere:
+    what nobody thought of must not get lost."""
+
+    def __init__(
+        self,
+        channels: Iterable[str],
+        routes: Sequence[RouteSettings] = (),
+        people: Collection[str] = (),
+        mention: MentionSettings | None = None,
+    ) -> None:
+        """``channels``: the names of all there are; ``people``: whom they can call by name."""
+        self._people = frozenset(people)
+        self._mention = mention or MentionSettings()
+        self.unrouted = 0
+        """Notices that a route without channels kept back."""
+        self._channels = tuple(channels)
+        self._routes = tuple(_Route(settings) for settings in routes)
+
+    def post(self, notices: Iterable[Notice], now_us: int) -> list[Posted]:
+        """The notices with their channels, in order."""
+        return [self._posted(notice) for notice in notices]
+
+    def _posted(self, told: Notice) -> Posted:
+        notice = replace(told, people=self._called(told))
+        for route in self._routes:
+            if route.fits(notice):
+                self.unrouted += not route.to
+                return Posted(notice, route.to)
+        return Posted(notice, self._channels)
+
+    def _called(self, notice: Notice) -> tuple[str, ...]:
+        """Who is to be rung: the owner of the account and whoever is on duty, and nobody for what
+        is routine."""
+        if notice.severity is not Severity.ABNORMAL:
+            return ()
+        owner = notice.people if self._mention.owner else ()
+        known = next((name for name in owner if name in self._people), None)
+        return tuple(dict.fromkeys(filter(None, (known, *self._mention.on_duty))))
+
+
+class _Route:
+    def __init__(self, settings: RouteSettings) -> None:
+        self.to = tuple(dict.fromkeys(settings.to))
+        self._settings = settings
+        self._networks = tuple(
+            ipaddress.ip_network(text, strict=False) for text in settings.networks
+        )
+
+    def fits(self, notice: Notice) -> bool:
+        """Whether the notice is all that the route asks for."""
+        asked = self._settings
+        return (
+            (not asked.events or notice.kind in asked.events)
+            and (asked.severity is None or notice.severity == asked.severity)
+            and (not asked.users or _is_named(notice.user, asked.users))
+            and (not asked.hosts or _is_named(notice.host, asked.hosts))
+            and (not self._networks or self._is_near(notice.ip))
+        )
+
+    def _is_near(self, ip: str | None) -> bool:
+        if ip is None:
+            return False
+        try:
+            address = ipaddress.ip_address(ip.partition("%")[0])
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks)
+
+
+def _is_named(name: str | None, patterns: Iterable[str]) -> bool:
+    return name is not None and any(fnmatch.fnmatchcase(name, one) for one in patterns)
