@@ -136,6 +136,27 @@ def test_sweeps_are_among_those_few() -> None:
     assert short(bouts(taken, lines)) == ["sweep begins 5"] * 2
 
 
+def test_that_there_were_more_names_is_not_forgotten_by_the_host() -> None:
+    lines = [failed(n * 1000, ip=address(n), user="root") for n in range(60)]
+    lines += [failed(SECOND + n, ip=address(n % 10), user=f"u{n // 10}") for n in range(20)]
+    begun = bouts(watch(), lines)
+    assert short(begun) == ["account begins 10", "account begins 10", "host begins 80"]
+    assert (len(begun[2].names), begun[2].more) == (50, True)
+
+
+def test_a_slow_sweep_that_is_one_too_many_is_in_the_hosts_sum() -> None:
+    """It looks further back than the host does."""
+    settings = DetectSettings(sweep=SweepSettings(minutes=600, most=1))
+    lines = [failed(n * HOUR, user=f"u{n}", valid_user=False) for n in range(4)]
+    lines += [failed(3 * HOUR + n, ip=address(1), user="x", valid_user=True) for n in range(7)]
+    late = 4 * HOUR
+    lines += [failed(late + n, ip=address(2), user=f"u{n}", valid_user=False) for n in range(5)]
+    lines += [failed(late + 5, ip=address(3)), failed(late + 6, user="u4", valid_user=False)]
+    begun = bouts(watch(settings), lines)
+    assert short(begun) == ["sweep begins 5", "host begins 11"]
+    assert begun[1].began_us == MORNING
+
+
 def test_one_failure_is_in_one_sum() -> None:
     """Those before an address became many are not those of the account, nor of the host."""
     taken = watch()
