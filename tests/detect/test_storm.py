@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -36,8 +36,8 @@ from .people import (
     short,
     watch,
 )
+from .storms import ADDRESSES, NAMES, ORDERS, STORM, address, sources
 
-STORM, ADDRESSES = 3000, 200
 MOST = 4
 """By default: two attackers, and the host's beginning and end, or their own ends."""
 
@@ -58,42 +58,6 @@ def all_told(taken: Telling, story: Iterable[Change]) -> list[Notice]:
     assert taken.tick(1000.0, None) == []
     assert taken.tick(2799.0, None) == []
     return notices + taken.tick(2800.0, None)
-
-
-NAMES: dict[str, Callable[[int], tuple[str | None, bool | None]]] = {
-    "root": lambda n: ("root", True),
-    "exist": lambda n: (f"u{n % 40}", True),
-    "invalid": lambda n: (f"u{n}", False),
-    "few invalid": lambda n: (f"u{n % 4}", False),
-    "unknown": lambda n: (f"u{n % 700}", None),
-    "two accounts": lambda n: (f"u{n % 2}", True),
-    "nobody": lambda n: (None, None),
-    "mixed": lambda n: ((f"u{n % 9}", True), ("root", True), (f"x{n}", False))[n % 3],
-}
-ORDERS = ("round robin", "one by one", "shuffled", "two loud", "loud at last", "one sweeps")
-
-
-def sources(order: str, rng: random.Random) -> list[int]:
-    """Which of the addresses each failure comes from; every one has its share."""
-    numbers = [n % ADDRESSES for n in range(STORM)]
-    if order == "one by one":
-        numbers.sort()
-    elif order == "shuffled":
-        rng.shuffle(numbers)
-    elif order in ("two loud", "loud at last"):
-        numbers = list(range(ADDRESSES)) + [n % 2 for n in range(STORM - ADDRESSES)]
-        if order == "two loud":
-            numbers.reverse()
-    elif order == "one sweeps":
-        numbers.sort(key=lambda n: n != 7)
-    return numbers
-
-
-def address(number: int, sixth: int) -> str:
-    """Every ``sixth`` is of IPv6, each in a network of its own; 0: none."""
-    if sixth and number % sixth == 0:
-        return f"2001:db8:0:{number:x}::{number + 5:x}"
-    return f"203.0.{number >> 8}.{number & 255}"
 
 
 @st.composite
@@ -198,6 +162,7 @@ def test_the_hosts_notices_say_how_many_and_from_how_many_addresses() -> None:
     assert (begin["失败次数"], end["失败次数"]) == ("100", "3000")
     assert begin["来源地址"] == end["来源地址"]
     assert begin["来源地址"].startswith("50 个以上 (203.0.0.0, 203.0.0.1, ")
+    assert begin["说明"] == "10 分钟内此服务器上的失败过多；此后不再逐个通知，平息后一并汇总"
 
 
 def test_hosts_of_one_log_have_a_storm_each() -> None:

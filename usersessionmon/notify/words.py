@@ -94,8 +94,8 @@ _ENGLISH = {
     "{} 分钟内同一账户的失败过多；平息后汇总": (
         "too many failures on one account within {} minutes; the sum follows when they cease"
     ),
-    "{} 分钟内此服务器上的失败过多；平息后汇总": (
-        "too many failures on this server within {} minutes; the sum follows when they cease"
+    "{} 分钟内此服务器上的失败过多；此后不再逐个通知，平息后一并汇总": (
+        "too many failures on this server within {} minutes; one sum of all follows when they cease"
     ),
     "{} 分钟内同一地址试探了多个不存在的账户；平息后汇总": (
         "one address tried several accounts that do not exist within {} minutes; the sum follows"
