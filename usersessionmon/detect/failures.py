@@ -23,7 +23,8 @@ class _Place(NamedTuple):
     bouts: Bouts
     subject: str
     threshold: int
-    belongs: Callable[[Failure], bool]
+    belongs: Callable[[Failure], bool] | None
+    """Which failures are its own; None: all."""
 
 
 class Failures:
@@ -80,7 +81,7 @@ class Failures:
         def same_account(one: Failure) -> bool:
             return one.user == user and not one.missing
 
-        places = [_Place(self._host, "", limits.host, lambda one: True)]
+        places = [_Place(self._host, "", limits.host, None)]
         if client is not None:
             places.append(_Place(self._sweep, client, self._sweeps.names, same_client))
             places.append(_Place(self._address, client, limits.address, same_client))
@@ -94,7 +95,7 @@ class Failures:
         sweep = bouts is self._sweep
         if bouts not in self.bouts or (sweep and not last.missing):
             return []
-        mine = [one for one in near(recent, last.us, bouts.span_us) if place.belongs(one)]
+        mine = near(list(filter(place.belongs, recent)), last.us, bouts.span_us)
         if sweep:
             many = len({one.user or "" for one in mine if one.missing})
         else:

@@ -78,4 +78,5 @@ class Recent:
 
 def near(failures: list[Failure], us: int, span_us: int) -> list[Failure]:
     """Those near enough in time, before or after: a clock may be set either way."""
-    return [failure for failure in failures if abs(us - failure.us) < span_us]
+    after, before = us - span_us, us + span_us
+    return [failure for failure in failures if after < failure.us < before]
