@@ -43,6 +43,8 @@ TIDY_SECONDS, TIDY_MORE_SECONDS = 600.0, 1.0
 """How often old sessions are looked for, and when the last look did not remove them all."""
 REBUILT_SECONDS = 60.0
 """So long after a rebuilt state is up to the log's end, late lines of before are told by nobody."""
+REFUSED = "reload_refused"
+"""The fact that says when a new configuration was refused, and why."""
 CHECK_SECONDS = 5.0
 """How often it is checked that the state is still where it was opened."""
 
@@ -96,7 +98,12 @@ class Monitor:
     once: bool = False
     told: Sequence[str] = ()
     """Notes of the source that were said before it was opened."""
+    look_anew: Callable[[], Sequence[str]] = lambda: ()
+    """What is wrong with the configuration as it is now, a line each."""
+    again: bool = False
+    """After ``run``: to be begun anew, with the configuration as it is now."""
     facts: dict[str, str] = field(default_factory=dict)
+    _reload_asked: bool = False
     _stopping: bool = False
     _stocked: bool = False
     _position: str | None = None
@@ -136,32 +143,48 @@ class Monitor:
         except sqlite3.Error as error:
             raise trouble(self.file, error) from error
         finally:
-            self.notifier.stopping()
+            if self.again:
+                self.notifier.reloading(round(self.clock.monotonic() * 1_000_000))
+            else:
+                self.notifier.stopping()
             for delivery in self.deliveries:
                 delivery.worker.stop(STOP_SECONDS)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody asked ``run`` to end."""
+        return self._stopping
 
     def stop(self) -> None:
         """Ask ``run`` to end; may be called from a signal handler."""
         self._stopping = True
         self.waker.wake()
 
-    def handle_signals(self) -> None:
-        """SIGTERM and SIGINT end the monitor in order."""
+    def handle_signals(self, *, on_terminal: bool) -> None:
+        """SIGTERM and SIGINT end the monitor in order; SIGHUP has it begin anew with what the
+        configuration says now, but ``on_terminal`` it means that the terminal is gone."""
 
-        def asked(_number: int, _frame: FrameType | None) -> None:
+        def stop(_number: int, _frame: FrameType | None) -> None:
             self.stop()
 
-        signal.signal(signal.SIGTERM, asked)
-        signal.signal(signal.SIGINT, asked)
+        def reload(_number: int, _frame: FrameType | None) -> None:
+            self._reload_asked = True
+            self.waker.wake()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup(1)
+            signal.signal(signal.SIGHUP, stop if on_terminal else reload)
 
     # --- the loop ---------------------------------------------------------------------------------
 
     def _loop(self) -> None:
         ready = False
-        while not self._stopping:
+        while not self._stopping and not self.again:
             self._check_state()
             at_end = self.turn()
             self._alive()
+            self._may_reload()
             if not ready:  # at once: systemd does not wait for hours of a log to be caught up with
                 ready = True
                 self.notifier.ready(f"following {self.source.name}")
@@ -172,6 +195,21 @@ class Monitor:
             self._tidy()
             self.waker.wait(self._wait_seconds(), self.source.descriptors())
         self._save_position()
+
+    def _may_reload(self) -> None:
+        """Somebody asked for the configuration to be read again: a bad one is refused."""
+        if not self._reload_asked:
+            return
+        self._reload_asked = False
+        problems = self.look_anew()
+        for line in problems:
+            LOG.error("reload refused, the old configuration stays: %s", line)
+        if problems:
+            self.facts[REFUSED] = f"{self.clock.now_us()} {problems[0]}"
+            self._save((), self.clock.now_us())
+            return
+        LOG.info("beginning anew with the configuration as it is now")
+        self.again = True
 
     def _read(self, limit: int) -> Batch:
         batch = self.source.read(limit)
@@ -365,7 +403,7 @@ class Monitor:
                 "started_us": str(now),
             }
         )
-        self.facts[UNTOLD] = ""
+        self.facts[UNTOLD] = self.facts[REFUSED] = ""
 
         def write() -> None:
             state.write_facts(self.connection, self.facts)

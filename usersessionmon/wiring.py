@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,9 +18,9 @@ from zoneinfo import ZoneInfo
 from usersessionmon.alarm import Alarm
 from usersessionmon.app import Delivery, Monitor
 from usersessionmon.clock import Clock, SystemClock, Waker
-from usersessionmon.config import FEISHU, Settings, check_files
+from usersessionmon.config import FEISHU, Settings, check_files, find_config, load
 from usersessionmon.detect.watch import Watch
-from usersessionmon.errors import TroubleError
+from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.host import boots, facts
 from usersessionmon.model import Bout, Change, Finding, Forged, Notice, Record
 from usersessionmon.notify.courier import BatchChannel
@@ -53,7 +54,7 @@ from usersessionmon.store import db, detectors, state
 from usersessionmon.store.damage import UNTOLD, Damage, set_aside
 from usersessionmon.store.faults import DamagedError, trouble
 from usersessionmon.store.outbox import SqliteOutbox
-from usersessionmon.store.place import locked, make_dir, open_state, state_dir
+from usersessionmon.store.place import holder, locked, make_dir, open_state, state_dir
 from usersessionmon.store.retention import Limits
 from usersessionmon.tellers import Teller
 from usersessionmon.telling import Telling
@@ -293,6 +294,22 @@ def load_engine(connection: sqlite3.Connection, file: Path) -> Engine:
         raise DamagedError(
             file, f"the saved sessions cannot be understood: {type(error).__name__}"
         ) from error
+
+
+def config_problems(path: str | None, running: Settings) -> Sequence[str]:
+    """What is wrong with the configuration as it is now, a line each: ``path`` as the command line
+    gave it.  ``running``: what the monitor that asks began with."""
+    try:
+        settings = load(find_config(path))
+        rules_of(settings, look_around(settings).os_ids)
+        for channel, _ in channels_of(settings, zone_of(settings), sys.stderr):
+            channel.close()
+        folder = state_dir(settings.state.dir)
+        make_dir(folder)
+        pid = None if folder == state_dir(running.state.dir) else holder(folder)
+    except (UserError, TroubleError) as error:
+        return error.lines
+    return () if pid is None else (f"{folder}: is in use by another monitor (pid {pid})",)
 
 
 @contextmanager

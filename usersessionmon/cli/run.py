@@ -1,6 +1,7 @@
 """Monitor this host until SIGTERM: follow the log, keep the sessions, send the notices.
 
-Without a saved position it begins at the end of the log, after taking stock of who is on.
+Without a saved position it begins at the end of the log, after taking stock of who is on.  SIGHUP
+has it take the configuration as it is now; a wrong one is refused and the old one stays.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import os
 import signal
 import sys
+from functools import partial
 from types import FrameType
 
 from usersessionmon.store.faults import DamagedError
@@ -18,6 +20,7 @@ from .common import log_to_stderr, settings_of
 DAMAGES = 3
 """A state that is found damaged so often in one life of the process is no accident any more."""
 EXAMPLE = "user-session-monitor run --config /etc/user-session-monitor/config.yaml"
+_BLOCKED = {signal.SIGHUP, signal.SIGTERM}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +39,9 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # until somebody minds it
     signal.signal(signal.SIGTERM, _end)  # until the monitor is there to end in order
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     from usersessionmon import wiring
 
     settings = settings_of(options)
@@ -48,10 +53,23 @@ def main(options: argparse.Namespace) -> int:
             with wiring.monitor(
                 settings, from_start=options.from_start, once=options.once, stream=sys.stdout
             ) as monitor:
-                monitor.handle_signals()
+                monitor.look_anew = partial(wiring.config_problems, options.config, settings)
+                monitor.handle_signals(on_terminal=sys.stdin is not None and sys.stdin.isatty())
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
                 monitor.run()
+                signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
             break
         except DamagedError:  # set aside: again, with a new one
             if not left:
                 raise
+    if monitor.again and not monitor.stopped:
+        _begin_anew()
     return 0
+
+
+def _begin_anew() -> None:
+    """Become the program as it is now, under the same pid: all that matters is saved, and nothing
+    of an old life can leak into the new one.  Signals that come meanwhile wait for it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  ourselves

@@ -19,6 +19,7 @@ Exit status 1, with the reason first, when
   - the state cannot be written
   - most lines of today are not understood (of 20 or more)
   - the program failed on a line
+  - a new configuration was refused (systemctl reload)
   - a channel refused a notice or cannot be reached, or a notice waits for an hour
 Forged or doubted lines and what the logger dropped are told, and change no exit status.
 """
@@ -27,6 +28,7 @@ _COUNTS = {
     "doubted": "logins whose process was not there, was no sshd or was in before",
     "losses": "times the logger said that it dropped lines",
     "quieted": "events that were not told because of quiet",
+    "unrouted": "notices that a route without channels kept back",
     "in_maintenance": "events that were not told in a maintenance window",
 }
 
@@ -42,6 +44,9 @@ def _of_the_monitor(data: dict[str, Any]) -> Iterator[str]:
     if data.get("not_saving"):
         since, why = data["not_saving"]["since"], data["not_saving"]["why"]
         yield f"the state cannot be written since {since}: {why}"
+    if data["reload_refused"]:
+        at, why = data["reload_refused"]["at"], data["reload_refused"]["why"]
+        yield f"the new configuration was refused at {at}, the old one stays: {why}"
     if data["faults"]:
         yield f"{data['faults']} lines on which the program failed: please report them"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
+from usersessionmon.app import REFUSED
 from usersessionmon.clock import SystemClock
 from usersessionmon.notify.base import Answer
 from usersessionmon.silence import LAST, SINCE
@@ -95,7 +96,9 @@ def _of_facts(facts: dict[str, str]) -> dict[str, Any]:
         "losses": int(facts.get("losses", "0")),
         "quieted": int(facts.get("quieted", "0")),
         "in_maintenance": int(facts.get("in_maintenance", "0")),
+        "unrouted": int(facts.get("unrouted", "0")),
         "damaged": _damaged(facts),
+        "reload_refused": _refused(facts),
     }
 
 
@@ -140,6 +143,12 @@ def _damaged(facts: dict[str, str]) -> dict[str, Any] | None:
     if damage is None or not damage.file.exists():
         return None
     return {"at": _iso(str(damage.at_us)), "file": str(damage.file), "why": damage.why}
+
+
+def _refused(facts: dict[str, str]) -> dict[str, Any] | None:
+    """The configuration that was not taken up, and why; until the next one is."""
+    at_us, _, why = facts.get(REFUSED, "").partition(" ")
+    return {"at": _iso(at_us), "why": why} if why else None
 
 
 def _channel(report: outbox.ChannelReport) -> dict[str, Any]:
