@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.feishu_double import TOKEN, FeishuDouble, answer_body
 from tests.notify.support import NOW_US, SECRET, feishu, login, notice, queued
 from usersessionmon.notify.base import Answer, Result
-from usersessionmon.notify.feishu import BODY_LIMIT, FeishuChannel, classify, retry_after, sign
+from usersessionmon.notify.feishu import BODY_LIMIT, FeishuChannel, classify, sign
 from usersessionmon.notify.http import HttpClient
+from usersessionmon.notify.robot import retry_after
 
 
 @pytest.mark.parametrize(

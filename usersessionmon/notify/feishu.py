@@ -12,19 +12,20 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 
-from .base import Answer, Queued, Result
-from .http import HttpClient, Reply, Unanswered, masked
-from .sanitize import harmless
+from . import robot
+from .base import Answer, Queued
+from .card import card_of
+from .http import HttpClient, Reply
+from .robot import Codes, Request, Robot
 from .secret import Secret, secret_of
 from .settings import FeishuSettings, Style
-from .text import render_lines
+from .text import render_lines, render_page
 from .words import Voice
 
 BODY_LIMIT = 20_000
 """Bytes.  Feishu says 20 KB and does not say whether that is 20,000 or 20,480."""
-CONTENT_TYPE = "application/json; charset=utf-8"
-_SAID_LIMIT = 200
-_RETRY_AFTER_LIMIT = 3600.0
+
+_CALLED_AT_ONCE = 20
 
 _THROTTLED = frozenset({11232, 99991400})
 _PAYLOAD = frozenset({19002, 19036, 11246})
@@ -35,12 +36,6 @@ _ADVICE: Mapping[int, str] = {
     19024: "the bot wants a keyword that the notice lacks: set its keyword to 通知",
     19007: "the bot is switched off: enable it in the group's settings",
 }
-_STATUS_ADVICE: Mapping[int, str] = {
-    401: "the server wants credentials: check feishu.webhook_url",
-    403: "the server forbids it: check feishu.webhook_url and what is between",
-    404: "there is no such webhook: check feishu.webhook_url",
-    407: "the proxy wants credentials: check feishu.proxy",
-}
 
 
 def sign(secret: str, timestamp: int) -> str:
@@ -49,8 +44,10 @@ def sign(secret: str, timestamp: int) -> str:
     return base64.b64encode(hmac.new(key, b"", hashlib.sha256).digest()).decode("ascii")
 
 
-class FeishuChannel:
-    """Sends to one bot.  ``send`` is for one thread; ``close`` may come from any."""
+class FeishuChannel(Robot):
+    """Sends to one bot."""
+
+    limit = BODY_LIMIT
 
     def __init__(
         self,
@@ -64,76 +61,47 @@ class FeishuChannel:
     ) -> None:
         """``secret``: empty when the bot does not check signatures.  ``card``: send cards (JSON
         1.0) until the bot refuses one."""
-        self._url = url
-        self._secret = secret
-        self._client = client
+        super().__init__(name, url, secret, client)
         self._voice = voice
         self._card = card
-        self._name = name
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def address(self) -> str:
-        """The webhook with its token hidden."""
-        return masked(self._url.text())
 
     def is_plain(self, batch: Sequence[Queued]) -> bool:
         """Whether this batch would go as text: there is then no plainer form to fall back to."""
         return not self._card or any(queued.plain for queued in batch)
 
-    def fits(self, batch: Sequence[Queued], *, now_us: int) -> int:
-        """How many of ``batch``, from its beginning, one body holds; at least 1."""
-        low, high = 1, len(batch)
-        while low < high:
-            middle = (low + high + 1) // 2
-            if len(self.body(batch[:middle], now_us=now_us)) <= BODY_LIMIT:
-                low = middle
-            else:
-                high = middle - 1
-        return low
+    def request(self, batch: Sequence[Queued], *, now_us: int) -> Request:
+        body = self.body(batch, now_us=now_us)
+        return Request(self._url.text(), body, len(body))
+
+    def judge(self, reply: Reply) -> tuple[Answer, str]:
+        return classify(reply.status, reply.body)
 
     def body(self, batch: Sequence[Queued], *, now_us: int) -> bytes:
         """The request's bytes, signed for the moment ``now_us``."""
-        lines = render_lines(batch, now_us=now_us, voice=self._voice)
-        message: dict[str, object] = {}
-        secret = self._secret.text()
+        message = self._message(batch, now_us)
+        secret = self._signs.text()
         if secret:
             timestamp = now_us // 1_000_000
-            message = {"timestamp": str(timestamp), "sign": sign(secret, timestamp)}
-        if self.is_plain(batch):
-            message |= {"msg_type": "text", "content": {"text": "\n".join(lines)}}
-        else:
-            message |= {"msg_type": "interactive", "card": _card(lines)}
+            message = {"timestamp": str(timestamp), "sign": sign(secret, timestamp), **message}
         return json.dumps(message, ensure_ascii=False).encode("utf-8")
 
-    def send(self, batch: Sequence[Queued], *, now_us: int) -> Result:
-        body = self.body(batch, now_us=now_us)
-        if len(body) > BODY_LIMIT:
-            return Result(Answer.PAYLOAD, f"not sent: {len(body)} bytes, {BODY_LIMIT} are allowed")
-        outcome = self._client.post(self._url.text(), body, CONTENT_TYPE)
-        if isinstance(outcome, Unanswered):
-            answer = Answer.CONFIGURATION if outcome.ours else Answer.TRANSIENT
-            return Result(answer, self._safe(outcome.text))
-        return self._judged(outcome, now_us)
+    def _message(self, batch: Sequence[Queued], now_us: int) -> dict[str, object]:
+        voice = self._voice
+        ids = called(batch, voice)
+        if self.is_plain(batch):
+            lines = render_lines(batch, now_us=now_us, voice=voice)
+            text = "\n".join([*lines, *(f'<at user_id="{one}"></at>' for one in ids)])
+            return {"msg_type": "text", "content": {"text": text}}
+        page = render_page(batch, now_us=now_us, voice=voice)
+        notices = [queued.notice for queued in batch]
+        return {"msg_type": "interactive", "card": card_of(page, notices, ids, voice.say)}
 
-    def close(self) -> None:
-        self._client.close()
 
-    def _judged(self, reply: Reply, now_us: int) -> Result:
-        answer, said = classify(reply.status, reply.body)
-        wait = retry_after(reply.retry_after, now_us) if answer is not Answer.DELIVERED else None
-        return Result(answer, self._safe(said), wait)
-
-    def _safe(self, said: str) -> str:
-        """A server may repeat what it was sent."""
-        url = self._url.text()
-        for hidden in (url, url.rsplit("/", 1)[-1], self._secret.text()):
-            if len(hidden) > 3:
-                said = said.replace(hidden, "****")
-        return harmless(said, _SAID_LIMIT)
+def called(batch: Sequence[Queued], voice: Voice) -> list[str]:
+    """The open_ids of those whom the notices call; from the configuration, never from a log."""
+    names = [name for queued in batch for name in queued.notice.people]
+    known = [voice.people[name].feishu for name in names if name in voice.people]
+    return list(dict.fromkeys(filter(None, known)))[:_CALLED_AT_ONCE]
 
 
 def make(name: str, where: str, settings: FeishuSettings, voice: Voice) -> FeishuChannel:
@@ -148,55 +116,12 @@ def make(name: str, where: str, settings: FeishuSettings, voice: Voice) -> Feish
     )
 
 
-def _card(lines: Sequence[str]) -> dict[str, object]:
-    """A card of JSON 1.0, which every client renders; plain_text keeps foreign text dead."""
-    text = {"tag": "plain_text", "content": "\n".join(lines[1:]) or "-"}
-    return {
-        "config": {"wide_screen_mode": True},
-        "header": {"title": {"tag": "plain_text", "content": lines[0]}, "template": "blue"},
-        "elements": [{"tag": "div", "text": text}],
-    }
-
-
 def classify(status: int, body: bytes) -> tuple[Answer, str]:
     """The class of an answer, and what it said (not yet safe to show)."""
-    payload = _json(body)
-    code, message = _code(payload) if isinstance(payload, dict) else (None, "")
-    by_code = _by_code(code, message) if code is not None else None
-    said = f"code {code}: {message}" if code is not None else f"HTTP {status}"
-    if status == 429 or by_code is Answer.THROTTLED:
-        return Answer.THROTTLED, said
-    if 200 <= status <= 299:
-        return _accepted(payload, by_code, code, said)
-    by_status = _by_status(status)
-    if by_status is not None:
-        return by_status, _advised(f"HTTP {status}", _STATUS_ADVICE.get(status))
-    if by_code is None or by_code is Answer.DELIVERED or code is None:
-        return Answer.UNKNOWN, f"HTTP {status}"
-    return by_code, _advised(said, _ADVICE.get(code))
+    return robot.classify(status, body, _CODES)
 
 
-def _accepted(
-    payload: object, by_code: Answer | None, code: int | None, said: str
-) -> tuple[Answer, str]:
-    if by_code is not None and code is not None:
-        return by_code, _advised(said, _ADVICE.get(code))
-    if payload is _NO_JSON:
-        return Answer.TRANSIENT, f"{said}, and the answer is no JSON: is a portal in between?"
-    return Answer.UNKNOWN, f"{said}, and the answer has no usable code"
-
-
-def _by_status(status: int) -> Answer | None:
-    if status == 408 or status >= 500:
-        return Answer.TRANSIENT
-    if status == 413:
-        return Answer.PAYLOAD
-    if 300 <= status <= 399 or status in _STATUS_ADVICE:
-        return Answer.CONFIGURATION
-    return None
-
-
-def _by_code(code: int, message: str) -> Answer:
+def _meaning(code: int, message: str) -> Answer:
     if code == 0:
         return Answer.DELIVERED
     if code in _THROTTLED:
@@ -215,40 +140,10 @@ def _by_text_of_9499(message: str) -> Answer:
     return Answer.PAYLOAD if "bad request" in message else Answer.UNKNOWN
 
 
-def _advised(said: str, advice: str | None) -> str:
-    return f"{said} ({advice})" if advice else said
-
-
-_NO_JSON = object()
-
-
-def _json(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return _NO_JSON
-
-
 def _code(payload: Mapping[str, object]) -> tuple[int | None, str]:
-    """The integer code with its message; ``StatusCode`` speaks only where ``code`` is absent.
-    JSON's true is no 1 and "0" is no 0."""
-    number, words = ("code", "msg") if "code" in payload else ("StatusCode", "StatusMessage")
-    value = payload.get(number)
-    return (value, str(payload.get(words, ""))) if type(value) is int else (None, "")
+    """``StatusCode`` speaks only where ``code`` is absent."""
+    names = ("code", "msg") if "code" in payload else ("StatusCode", "StatusMessage")
+    return robot.integer(payload, *names)
 
 
-def retry_after(value: str | None, now_us: int) -> float | None:
-    """Seconds that a Retry-After header asks for (a number or a date), within 1 s and 1 h."""
-    if value is None:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdecimal():
-        seconds = float(text[:10])
-    else:
-        from email.utils import parsedate_to_datetime  # only when a server writes a date
-
-        try:
-            seconds = parsedate_to_datetime(text).timestamp() - now_us / 1_000_000
-        except (ValueError, TypeError, IndexError, OverflowError, OSError):
-            return None
-    return min(max(seconds, 1.0), _RETRY_AFTER_LIMIT)
+_CODES = Codes(_code, _meaning, lambda code, _: _ADVICE.get(code), prefix="feishu.")
