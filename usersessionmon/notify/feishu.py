@@ -79,7 +79,7 @@ class FeishuChannel(Robot):
     def body(self, batch: Sequence[Queued], *, now_us: int) -> bytes:
         """The request's bytes, signed for the moment ``now_us``."""
         message = self._message(batch, now_us)
-        secret = self._signs.text()
+        secret = self._secret.text()
         if secret:
             timestamp = now_us // 1_000_000
             message = {"timestamp": str(timestamp), "sign": sign(secret, timestamp), **message}

@@ -10,6 +10,8 @@ _LOOK_AT = 4096  # a longer text is cut before it is looked at: bounded work
 
 # ``<at user_id="all"></at>`` is alive in a Feishu text; ``&`` would bring it back as an entity.
 _FULL_WIDTH = {"<": "＜", ">": "＞", "&": "＆"}
+# ``[bank](http://…)`` is a link in a Feishu text too, and hides where it leads.
+_LINK, _DEAD_LINK = "](", "］("
 _DROPPED = frozenset({"Cc", "Cf", "Co", "Cn"})  # controls, invisible formats, private, unassigned
 _BLANKS = frozenset({"Zs", "Zl", "Zp"})
 # Shown as nothing although Unicode calls them letters, marks or symbols.
@@ -22,13 +24,13 @@ _PLAIN = re.compile(r"[ !-%'-;=?-~]*", re.ASCII)  # printable ASCII without < > 
 
 def harmless(text: str, limit: int = VALUE_LIMIT) -> str:
     """``text`` on one line, without controls, bidirectional overrides and other invisible
-    characters, with ``< > &`` full-width, at most ``limit`` characters (the last one ``…`` when
-    something was cut)."""
-    if len(text) <= limit and _PLAIN.fullmatch(text):
+    characters, with ``< > &`` and the middle of ``[x](y)`` full-width, at most ``limit`` characters
+    (the last one ``…`` when something was cut)."""
+    if len(text) <= limit and _LINK not in text and _PLAIN.fullmatch(text):
         return text
     cut = len(text) > _LOOK_AT
     seen = _INVISIBLE.sub("", text[:_LOOK_AT])
-    clean = "".join(_one(character) for character in seen)
+    clean = "".join(_one(character) for character in seen).replace(_LINK, _DEAD_LINK)
     if len(clean) > limit or cut:
         return clean[: limit - 1] + "…"
     return clean

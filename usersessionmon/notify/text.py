@@ -8,6 +8,7 @@ because its words are told apart by blanks.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from usersessionmon.contract import event_line
 from usersessionmon.model import (
@@ -22,12 +23,13 @@ from usersessionmon.model import (
 )
 
 from .base import Queued
-from .sanitize import harmless, one_word
+from .sanitize import VALUE_LIMIT, harmless, one_word
 from .unusual import GRAVE, sentence
 from .words import Server, Speaker, Voice
 
 LATE_SECONDS = 60
-DIGEST_LINE_LIMIT = 500
+LINE_LIMIT = 500
+"""Of a digest's line, and of one that a template made."""
 
 _REASONS = {
     Reason.USER: "主动退出",
@@ -208,15 +210,30 @@ def _word(text: str | None) -> str:
     return one_word(text) if text else "-"
 
 
-def render_lines(batch: Sequence[Queued], *, now_us: int, voice: Voice) -> list[str]:
-    """One notice, or several as a digest, as harmless lines; the first is the title.
+class Page(NamedTuple):
+    """What is to be shown, harmless: a title, and lines as (name, value); without a name the value
+    is the whole line."""
+
+    title: str
+    pairs: tuple[tuple[str, str], ...]
+
+
+def render_page(batch: Sequence[Queued], *, now_us: int, voice: Voice) -> Page:
+    """One notice, or several as a digest.
 
     ``now_us`` is the moment of sending: what is older than a minute says so.
     """
     say = voice.say
     if len(batch) == 1:
         return _single(say, batch[0], now_us)
-    return _digest(say, batch, now_us)
+    title, *lines = _digest(say, batch, now_us)
+    return Page(title, tuple(("", line) for line in lines))
+
+
+def render_lines(batch: Sequence[Queued], *, now_us: int, voice: Voice) -> list[str]:
+    """``render_page`` as lines; the first is the title."""
+    page = render_page(batch, now_us=now_us, voice=voice)
+    return [page.title, *(line_of(voice.say, *pair) for pair in page.pairs)]
 
 
 def render_text(batch: Sequence[Queued], *, now_us: int, voice: Voice) -> str:
@@ -224,16 +241,26 @@ def render_text(batch: Sequence[Queued], *, now_us: int, voice: Voice) -> str:
     return "\n".join(render_lines(batch, now_us=now_us, voice=voice))
 
 
-def _single(say: Speaker, queued: Queued, now_us: int) -> list[str]:
+def line_of(say: Speaker, name: str, value: str) -> str:
+    """``名称：值``"""
+    if not name:
+        return value
+    return f"{name}{': ' if say.language == 'en' else '：'}{value}"
+
+
+def _single(say: Speaker, queued: Queued, now_us: int) -> Page:
     notice = queued.notice
-    colon = ": " if say.language == "en" else "："
-    pairs = [(harmless(name), harmless(value)) for name, value in notice.pairs]
+    pairs = [_harmless_pair(name, value) for name, value in notice.pairs]
     if _is_late(queued, now_us):
         pairs.append((say("延迟送达"), say.span((now_us - notice.at_us) / 1_000_000)))
     if queued.attempts:
         number = say("{}（重发，先前一条可能已送达）").format(queued.number)
         pairs.append((say("通知编号"), number))
-    return [harmless(notice.title), *(f"{name}{colon}{value}" for name, value in pairs)]
+    return Page(harmless(notice.title), tuple(pairs))
+
+
+def _harmless_pair(name: str, value: str) -> tuple[str, str]:
+    return harmless(name), harmless(value, VALUE_LIMIT if name else LINE_LIMIT)
 
 
 def _digest(say: Speaker, batch: Sequence[Queued], now_us: int) -> list[str]:
@@ -245,7 +272,7 @@ def _digest(say: Speaker, batch: Sequence[Queued], now_us: int) -> list[str]:
     again = sorted(queued.number for queued in batch if queued.attempts)
     if again:
         title += say("，重发，通知编号 {}").format(f"{again[0]}–{again[-1]}")
-    return [title, *(harmless(queued.notice.digest, DIGEST_LINE_LIMIT) for queued in ordered)]
+    return [title, *(harmless(queued.notice.digest, LINE_LIMIT) for queued in ordered)]
 
 
 def _is_late(queued: Queued, now_us: int) -> bool:

@@ -1,0 +1,80 @@
+"""Notices as Feishu cards (card JSON 1.0, which every client renders).
+
+Whatever may be foreign stands in ``plain_text`` elements, which interpret nothing.  Only
+``lark_md`` can call somebody, so each call is an element that holds nothing else.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from usersessionmon.model import Notice, Severity
+
+from .text import Page, line_of
+from .words import Speaker
+
+_SHORT = 34
+"""Columns (a Chinese character takes two) that half a card's width has room for."""
+_ABNORMAL, _ROUTINE = "red", "blue"
+_OF_TROUBLE = "orange"
+"""What is wrong with the monitor and not with anybody's session."""
+_COLOURS = {
+    "login": "blue",
+    "logout": "grey",
+    "login_failed": "yellow",
+    "elevation": "purple",
+    "report": "turquoise",
+    "heartbeat": "turquoise",
+}
+_GOOD_NEWS = "green"
+_GOOD = frozenset({"failures", "trouble", "test"})
+"""Kinds whose routine notices say that something is well, or well again."""
+
+
+def card_of(page: Page, notices: Sequence[Notice], ids: Sequence[str], say: Speaker) -> object:
+    """``page`` says ``notices``; ``ids`` are the open_ids of whom it calls."""
+    body = _fields(page, say) if len(notices) == 1 else [_lines(page, say)]
+    calls = [_element("lark_md", f"<at id={one}></at>") for one in ids]
+    return {
+        "config": {"wide_screen_mode": True},
+        "header": {
+            "title": {"tag": "plain_text", "content": page.title},
+            "template": _colour(notices),
+        },
+        "elements": [*body, *calls] or [_element("plain_text", "-")],
+    }
+
+
+def _colour(notices: Sequence[Notice]) -> str:
+    """Of a digest: red as soon as anything in it is abnormal."""
+    abnormal = [one for one in notices if one.severity is Severity.ABNORMAL]
+    if len(notices) > 1:
+        return _ABNORMAL if abnormal else _ROUTINE
+    kind = notices[0].kind
+    if abnormal:
+        return _OF_TROUBLE if kind == "trouble" else _ABNORMAL
+    return _GOOD_NEWS if kind in _GOOD else _COLOURS.get(kind, _ROUTINE)
+
+
+def _fields(page: Page, say: Speaker) -> list[object]:
+    """The lines in order, short ones side by side."""
+    fields = [_field(name, line_of(say, name, value)) for name, value in page.pairs if value]
+    return [{"tag": "div", "fields": fields}] if fields else []
+
+
+def _field(name: str, line: str) -> object:
+    text = {"tag": "plain_text", "content": line}
+    return {"is_short": bool(name) and _columns(line) <= _SHORT, "text": text}
+
+
+def _lines(page: Page, say: Speaker) -> object:
+    return _element("plain_text", "\n".join(line_of(say, *pair) for pair in page.pairs))
+
+
+def _element(tag: str, content: str) -> object:
+    return {"tag": "div", "text": {"tag": tag, "content": content}}
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
