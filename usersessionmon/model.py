@@ -396,6 +396,8 @@ class Notice:
     """Names under which the configuration's ``people`` may know whose account it is."""
     event: str = ""
     """The contract's event as JSON, for channels that are read by programs; empty: none."""
+    not_to: str = ""
+    """The channel that it must not go to: what is told is that this one does not work."""
 
 
 class Batch(NamedTuple):

@@ -69,3 +69,25 @@ def test_only_the_abnormal_rings_and_only_whom_it_concerns() -> None:
     nobody = Router(ALL, (), {"alice"}, MentionSettings(owner=False))
     (posted,) = nobody.post([notice(logout("alice", abnormal=True))], NOW_US)
     assert posted.notice.people == ()
+
+
+@pytest.mark.parametrize(
+    ("channels", "to", "goes"),
+    [
+        (ALL, ALL, ("ops",)),
+        (ALL, ("feishu",), ("ops",)),  # its only way is the broken one
+        (("feishu", "ops", "mail"), ("mail",), ("mail",)),
+        (("feishu",), ("feishu",), ()),
+        (ALL, (), ()),
+    ],
+)
+def test_of_a_broken_channel_the_others_hear(
+    channels: tuple[str, ...], to: tuple[str, ...], goes: tuple[str, ...]
+) -> None:
+    told = replace(notice(login()), not_to="feishu")
+    assert where(Router(channels, [RouteSettings(to)]), told) == goes
+
+
+def test_without_routes_all_but_the_broken_channel_hear() -> None:
+    assert where(Router(ALL), replace(notice(login()), not_to="feishu")) == ("ops",)
+    assert where(Router(("feishu",)), replace(notice(login()), not_to="feishu")) == ()

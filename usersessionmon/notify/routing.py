@@ -41,8 +41,15 @@ class Router:
         for route in self._routes:
             if route.fits(notice):
                 self.unrouted += not route.to
-                return Posted(notice, route.to)
-        return Posted(notice, self._channels)
+                return Posted(notice, self._besides(notice.not_to, route.to))
+        return Posted(notice, self._besides(notice.not_to, self._channels))
+
+    def _besides(self, broken: str, channels: Sequence[str]) -> Sequence[str]:
+        """Without the channel that does not work; where it is the only one, all others."""
+        if broken not in channels:
+            return channels
+        left = tuple(name for name in channels if name != broken)
+        return left or tuple(name for name in self._channels if name != broken)
 
     def _called(self, notice: Notice) -> tuple[str, ...]:
         """Who is to be rung: the owner of the account and whoever is on duty, and nobody for what
