@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from usersessionmon.detect.settings import DetectSettings, MaintenanceSettings, QuietSettings
 from usersessionmon.errors import UserError
+from usersessionmon.layers import read_layers
 from usersessionmon.model import ChangeKind
 from usersessionmon.notify.secret import file_problems
 from usersessionmon.notify.settings import (
@@ -20,8 +22,9 @@ from usersessionmon.notify.settings import (
     MentionSettings,
     PersonSettings,
     RouteSettings,
+    TemplateSettings,
 )
-from usersessionmon.strict import BadValueError, build, nearest, read_document, refuse, shown
+from usersessionmon.strict import BadValueError, build, nearest, refuse, shown
 
 SYSTEM_CONFIG = Path("/etc/user-session-monitor/config.yaml")
 LOCAL_CONFIG = Path("config/config.yaml")
@@ -121,6 +124,7 @@ class Settings:
     state: StateSettings = field(default_factory=StateSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     notices: NoticeSettings = field(default_factory=NoticeSettings)
+    templates: TemplateSettings = field(default_factory=TemplateSettings)
     detect: DetectSettings = field(default_factory=DetectSettings)
     quiet: QuietSettings = field(default_factory=QuietSettings)
     maintenance: MaintenanceSettings = field(default_factory=MaintenanceSettings)
@@ -215,11 +219,10 @@ def _exists(path: Path) -> bool:
         ) from error
 
 
-def load(path: Path | None) -> Settings:
-    """Read the settings; None: the defaults.  Raises UserError with a line for every mistake."""
-    if path is None:
-        return Settings()
-    return build(read_document(path), Settings)
+def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings from the file, if there is one, what stands in ``conf.d`` beside it, and
+    the environment.  Raises UserError with a line for every mistake."""
+    return build(read_layers(path, Settings, environment), Settings)
 
 
 def check_files(settings: Settings) -> None:

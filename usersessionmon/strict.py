@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import io
 import os
 import stat
 import types
@@ -26,6 +27,8 @@ from .errors import UserError
 
 T = TypeVar("T")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+ENVIRONMENT = "environment "
+"""With a variable's name behind it: the name of a document that has no lines."""
 MAX_BYTES = 1024 * 1024
 """Of a file; ours have some hundred lines."""
 MAX_DEPTH = 50
@@ -64,7 +67,8 @@ def refuse(mistakes: Iterable[BadValueError]) -> None:
 
 
 class _Problem(NamedTuple):
-    line: int
+    node: yaml.Node | None
+    """Where."""
     text: str
     """What is wrong, without file and line."""
 
@@ -109,7 +113,7 @@ def parse_document(data: bytes | str, name: str) -> Document:
     """As ``read_document``, from text that is already here."""
     try:
         _check_depth(data, name)
-        return Document(name, yaml.compose(data, Loader=_Loader))
+        return Document(name, yaml.compose(_Named(data, name), Loader=_Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -120,10 +124,18 @@ def parse_document(data: bytes | str, name: str) -> Document:
         raise UserError(f"{name}: not valid YAML: {problem}") from error
 
 
+class _Named(io.BytesIO):
+    """Bytes whose nodes will know what they were called."""
+
+    def __init__(self, data: bytes | str, name: str) -> None:
+        super().__init__(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data)
+        self.name = name
+
+
 def build(document: Document, kind: type[T]) -> T:
     """The document as an instance of the dataclass ``kind``.
 
-    Raises UserError with one line for every mistake in the file, in the order of its lines.
+    Raises UserError with one line for every mistake in it, in the order of files and lines.
     """
     problems: list[_Problem] = []
     try:
@@ -133,8 +145,8 @@ def build(document: Document, kind: type[T]) -> T:
             f"{document.name}: holds itself (an alias within its own anchor)"
         ) from error
     if problems:
-        problems.sort(key=lambda problem: problem.line)
-        lines = [f"{document.name}:{line}: {text}" for line, text in problems]
+        problems.sort(key=lambda one: _rank(document, one.node))
+        lines = [f"{place_of(document, node)}: {text}" for node, text in problems]
         raise UserError(list(dict.fromkeys(lines)))  # what an alias repeats is one mistake
     return typing.cast(T, value)
 
@@ -163,13 +175,25 @@ def _check_depth(data: bytes | str, name: str) -> None:
             raise UserError(f"{name}:{line}: nested more than {MAX_DEPTH} levels deep")
 
 
-def _line(node: yaml.Node | None) -> int:
-    """The line (from 1) where a node begins."""
-    return 1 if node is None else int(node.start_mark.line) + 1
+def place_of(document: Document, node: yaml.Node | None) -> str:
+    """``FILE:LINE`` where a node begins, or the variable that it comes from."""
+    if node is None:
+        return f"{document.name}:1"
+    mark = node.start_mark
+    name = str(mark.name)
+    return name if name.startswith(ENVIRONMENT) else f"{name}:{mark.line + 1}"
+
+
+def _rank(document: Document, node: yaml.Node | None) -> tuple[bool, str, int]:
+    """The main file first."""
+    if node is None:
+        return (False, "", 0)
+    mark = node.start_mark
+    return (mark.name != document.name, str(mark.name), int(mark.line))
 
 
 def _wrong(node: yaml.Node, text: str) -> _WrongError:
-    return _WrongError([_Problem(_line(node), text)])
+    return _WrongError([_Problem(node, text)])
 
 
 def _join(where: str, key: str) -> str:
@@ -188,17 +212,15 @@ def _items(node: yaml.Node | None, where: str, problems: list[_Problem]) -> list
         return []
     if not isinstance(node, yaml.MappingNode):
         problems.append(
-            _Problem(_line(node), f"{where or 'the file'} must be a mapping of names to values")
+            _Problem(node, f"{where or 'the file'} must be a mapping of names to values")
         )
         return []
     items: dict[str, _Item] = {}
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            problems.append(_Problem(_line(key), "a key must be plain text"))
+            problems.append(_Problem(key, "a key must be plain text"))
         elif key.value in items:
-            problems.append(
-                _Problem(_line(key), f"{_join(where, shown(key.value))} is given twice")
-            )
+            problems.append(_Problem(key, f"{_join(where, shown(key.value))} is given twice"))
         else:
             items[key.value] = _Item(key.value, key, value)
     return list(items.values())
@@ -216,12 +238,12 @@ def _build_dataclass(
     fields = {field.name: field for field in dataclasses.fields(kind)}
     found = len(problems)
     items = _items(node, where, problems)
-    lines = {item.key: _line(item.key_node) for item in items}
+    keys = {item.key: item.key_node for item in items}
     given: dict[str, Any] = {}
     for key, key_node, value in items:
         if key not in fields:
             text = f"unknown key {_join(where, shown(key))}{nearest(key, fields)}"
-            problems.append(_Problem(_line(key_node), f"{text}; allowed here: {', '.join(fields)}"))
+            problems.append(_Problem(key_node, f"{text}; allowed here: {', '.join(fields)}"))
         elif not _is_null(value):  # a key without a value keeps its default
             try:
                 given[key] = _field(value, fields[key], hints[key], _join(where, key), problems)
@@ -231,14 +253,14 @@ def _build_dataclass(
     if missing:
         if len(problems) == found:
             text = f"{where or 'the file'} needs {' and '.join(missing)}"
-            problems.append(_Problem(_line(node), text))
+            problems.append(_Problem(node, text))
         return None
     try:
         return kind(**given)
     except BadValuesError as error:
         for mistake in error.mistakes:
-            line = lines.get(mistake.key, _line(node))
-            problems.append(_Problem(line, f"{_join(where, mistake.key)}: {mistake}"))
+            at = keys.get(mistake.key, node)
+            problems.append(_Problem(at, f"{_join(where, mistake.key)}: {mistake}"))
         return None
 
 
