@@ -225,6 +225,9 @@ def test_close_ends_a_running_exchange_at_once() -> None:
         ("https://open.feishu.cn/open-apis/bot/v2/hook/0123-4567-89ab-cdef", "…/hook/****cdef"),
         ("https://x/hook/abcd", "…/hook/****"),
         ("https://x", "…//****"),
+        ("https://x/robot/send?access_token=0123456789abcdef", "…/send?access_token=****cdef"),
+        ("https://x/send?key=0123&0123456789abcdef", "…/send?key=****&****cdef"),
+        ("https://x?0123456789abcdef", "…/?****cdef"),
     ],
 )
 def test_masked(url: str, shown: str) -> None:

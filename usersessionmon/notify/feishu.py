@@ -16,7 +16,7 @@ from . import robot
 from .base import Answer, Queued
 from .card import card_of
 from .http import HttpClient, Reply
-from .robot import Codes, Request, Robot
+from .robot import Codes, Request, Robot, called
 from .secret import Secret, secret_of
 from .settings import FeishuSettings, Style
 from .text import render_lines, render_page
@@ -24,8 +24,6 @@ from .words import Voice
 
 BODY_LIMIT = 20_000
 """Bytes.  Feishu says 20 KB and does not say whether that is 20,000 or 20,480."""
-
-_CALLED_AT_ONCE = 20
 
 _THROTTLED = frozenset({11232, 99991400})
 _PAYLOAD = frozenset({19002, 19036, 11246})
@@ -87,7 +85,7 @@ class FeishuChannel(Robot):
 
     def _message(self, batch: Sequence[Queued], now_us: int) -> dict[str, object]:
         voice = self._voice
-        ids = called(batch, voice)
+        ids = called(batch, voice, lambda person: person.feishu)
         if self.is_plain(batch):
             lines = render_lines(batch, now_us=now_us, voice=voice)
             text = "\n".join([*lines, *(f'<at user_id="{one}"></at>' for one in ids)])
@@ -95,13 +93,6 @@ class FeishuChannel(Robot):
         page = render_page(batch, now_us=now_us, voice=voice)
         notices = [queued.notice for queued in batch]
         return {"msg_type": "interactive", "card": card_of(page, notices, ids, voice.say)}
-
-
-def called(batch: Sequence[Queued], voice: Voice) -> list[str]:
-    """The open_ids of those whom the notices call; from the configuration, never from a log."""
-    names = [name for queued in batch for name in queued.notice.people]
-    known = [voice.people[name].feishu for name in names if name in voice.people]
-    return list(dict.fromkeys(filter(None, known)))[:_CALLED_AT_ONCE]
 
 
 def make(name: str, where: str, settings: FeishuSettings, voice: Voice) -> FeishuChannel:

@@ -50,12 +50,20 @@ class Unanswered:
 
 
 def masked(url: str) -> str:
-    """A webhook's address that may be shown: ``…/hook/****abcd``."""
-    parts = [part for part in urlsplit(url).path.split("/") if part]
-    token = parts[-1] if parts else ""
+    """A webhook's address that may be shown: ``…/hook/****abcd``, ``…/send?key=****abcd``."""
+    address = urlsplit(url)
+    parts = [part for part in address.path.split("/") if part]
+    if address.query:
+        pieces = [piece.rpartition("=") for piece in address.query.split("&")]
+        query = "&".join(f"{name}{equals}{_end(value)}" for name, equals, value in pieces)
+        return f"…/{parts[-1] if parts else ''}?{query}"
     folder = parts[-2] if len(parts) > 1 else ""
-    end = token[-4:] if len(token) >= 12 else ""
-    return f"…/{folder}/****{end}"
+    return f"…/{folder}/{_end(parts[-1] if parts else '')}"
+
+
+def _end(token: str) -> str:
+    """What tells one token from another, and opens nothing."""
+    return f"****{token[-4:] if len(token) >= 12 else ''}"
 
 
 class HttpClient:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from . import feishu
+from . import dingtalk, feishu, webhook, wecom
 from .courier import BatchChannel
 from .pace import Budget
-from .settings import ChannelSettings, FeishuSettings
+from .settings import (
+    ChannelSettings,
+    DingTalkSettings,
+    FeishuSettings,
+    WebhookSettings,
+    WeComSettings,
+)
 from .words import Voice
 
 
@@ -15,6 +21,12 @@ def channel_of(name: str, where: str, settings: ChannelSettings, voice: Voice) -
     match settings:
         case FeishuSettings():
             return feishu.make(name, where, settings, voice)
+        case DingTalkSettings():
+            return dingtalk.make(name, where, settings, voice)
+        case WeComSettings():
+            return wecom.make(name, where, settings, voice)
+        case WebhookSettings():
+            return webhook.make(name, where, settings, voice)
         case _:
             raise NotImplementedError(settings.TYPE)
 

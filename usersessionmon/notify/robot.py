@@ -8,6 +8,7 @@ Each platform says with an integer in a JSON object whether it took a message, m
 from __future__ import annotations
 
 import json
+import re
 import urllib.parse
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +18,11 @@ from .base import Answer, Queued, Result
 from .http import HttpClient, Reply, Unanswered, masked
 from .sanitize import harmless
 from .secret import Secret
+from .settings import PersonSettings
+from .words import Voice
 
 CONTENT_TYPE = "application/json; charset=utf-8"
+_CALLED_AT_ONCE = 20
 _SAID_LIMIT = 200
 _ANSWER_LIMIT = 4096
 _RETRY_AFTER_LIMIT = 3600.0
@@ -129,6 +133,21 @@ def _tokens(url: str) -> list[str]:
     return [*found, *map(urllib.parse.unquote, found)]
 
 
+def called(
+    batch: Sequence[Queued], voice: Voice, id_of: Callable[[PersonSettings], str]
+) -> list[str]:
+    """The ids of those whom the notices call; from the configuration, never from a log."""
+    names = [name for queued in batch for name in queued.notice.people]
+    known = [id_of(voice.people[name]) for name in names if name in voice.people]
+    return list(dict.fromkeys(filter(None, known)))[:_CALLED_AT_ONCE]
+
+
+def uncalled(line: str) -> str:
+    """A line of foreign text in which no ``@`` looks like a call.  By their documents DingTalk and
+    WeCom ring nobody for it, but readers would think so; an address (a@example.com) stays."""
+    return _CALL.sub("＠", line)
+
+
 def classify(status: int, body: bytes, codes: Codes) -> tuple[Answer, str]:
     """The class of an answer, and what it said (not yet safe to show)."""
     payload = _json(body)
@@ -187,6 +206,7 @@ def integer(payload: Mapping[str, object], number: str, words: str) -> tuple[int
 
 
 _NO_JSON = object()
+_CALL = re.compile(r"(?<![0-9A-Za-z._%+-])@|@(?![0-9A-Za-z-]+\.[A-Za-z])")
 
 
 def _json(body: bytes) -> object:
