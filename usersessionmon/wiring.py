@@ -26,12 +26,12 @@ from usersessionmon.model import Bout, Change, Finding, Forged, Notice, Record
 from usersessionmon.notify.courier import BatchChannel
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.notify.forged import forged_notice
+from usersessionmon.notify.own import OwnTexts
 from usersessionmon.notify.pace import Budget
 from usersessionmon.notify.registry import budget_of, channel_of
 from usersessionmon.notify.routing import Router
 from usersessionmon.notify.silent import silent_notice
 from usersessionmon.notify.terminal import TerminalChannel
-from usersessionmon.notify.text import notice_of
 from usersessionmon.notify.trouble import damaged_notice
 from usersessionmon.notify.unusual import bout_notice
 from usersessionmon.notify.words import Server, Voice
@@ -212,11 +212,11 @@ def server_of(settings: Settings, here: Here) -> Server:
 def telling_of(settings: Settings, here: Here) -> Telling:
     """What this host tells, and how it words it."""
     kinds = frozenset(settings.notices.events)
-
+    texts = OwnTexts(settings.templates)
     server = server_of(settings, here)
 
     def word(change: Change, findings: Sequence[Finding]) -> Notice:
-        return notice_of(change, server, findings)
+        return texts.word(change, server, findings)
 
     def tell(bout: Bout) -> Notice:
         return bout_notice(bout, server)

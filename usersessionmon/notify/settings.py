@@ -17,6 +17,8 @@ from typing import ClassVar
 from usersessionmon.model import Severity
 from usersessionmon.strict import BadValueError, refuse
 
+from . import templates
+
 _PER_SECOND, _PER_MINUTE = 100, 6000
 
 
@@ -194,6 +196,23 @@ ChannelSettings = (
     | MailSettings
     | AppriseSettings
 )
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSettings:
+    """Texts of the user's own for the notices of single events; empty: the built-in ones."""
+
+    login: str = ""
+    logout: str = ""
+    login_failed: str = ""
+    elevation: str = ""
+
+    def __post_init__(self) -> None:
+        refuse(
+            BadValueError(kind, text)
+            for kind in templates.HOLES
+            for text in templates.mistakes(kind, getattr(self, kind))
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ _WORDS = {
     ChangeKind.LOGIN_FAILED: "登录失败",
     ChangeKind.ELEVATION: "提权",
 }
-_TITLES = {
+TITLES = {
     ChangeKind.LOGIN: "用户登录通知",
     ChangeKind.LOGOUT: "用户登出通知",
     ChangeKind.LOGIN_FAILED: "登录失败通知",
@@ -78,7 +78,7 @@ def notice_of(change: Change, server: Server, findings: Sequence[Finding] = ()) 
     return Notice(
         kind=change.kind.value,
         severity=Severity.ABNORMAL if grave else Severity.ROUTINE,
-        title=say(_TITLES[change.kind]),
+        title=say(TITLES[change.kind]),
         pairs=say.pairs(pairs),
         digest=" ".join(words),
         at_us=change.time.us,
