@@ -19,6 +19,7 @@ LOW: dict[str, set[str]] = {
     "sd_notify": set(),
     "clock": {"errors"},
     "strict": {"errors"},
+    "schema": set(),
     "layers": {"errors", "strict"},
     "detect": {"model", "strict"},  # pure; strict for what its settings refuse
     "config": {"detect", "errors", "layers", "model", "notify.secret", "notify.settings", "strict"},

@@ -28,6 +28,7 @@ COMMANDS = {
     "check": "validate configuration, log source, state and rules",
     "test-notify": "send one notice through each configured channel",
     "rules": "list, test and explain the rules",
+    "config": "what configuration holds, and where it comes from",
     "demo": "replay a recorded morning into the terminal",
 }
 

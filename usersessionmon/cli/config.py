@@ -1,0 +1,130 @@
+"""The configuration: what holds and where each value comes from, its JSON Schema for editors."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from usersessionmon.config import Settings, find_config, load
+from usersessionmon.layers import origins, read_layers
+from usersessionmon.schema import schema_of
+
+from .output import cell, say, say_json, table
+
+EXAMPLE = "user-session-monitor config show --changed"
+_ACTIONS = {
+    "show": ("what holds, and where each value comes from; secrets are masked", EXAMPLE),
+    "schema": (
+        "the configuration's JSON Schema, for editors",
+        "user-session-monitor config schema > config.schema.json",
+    ),
+}
+_HIDDEN = "****"
+
+
+class Value(NamedTuple):
+    key: str
+    value: Any
+    """As JSON has it; a secret is masked."""
+    secret: bool
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, (text, example) in _ACTIONS.items():
+        action = actions.add_parser(
+            name, help=text, description=text, epilog=f"Example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS,
+                            help="the configuration to use")  # fmt: skip
+        action.add_argument("--json", action="store_true", help="JSON Lines")
+        if name == "show":
+            action.add_argument(
+                "--changed", action="store_true", help="only what is given somewhere"
+            )
+
+
+def main(options: argparse.Namespace) -> int:
+    if options.action == "schema":
+        for line in json.dumps(schema_of(Settings, "user-session-monitor"), indent=2).splitlines():
+            say(line)
+        return 0
+    path = find_config(options.config)
+    settings = load(path)
+    given = origins(read_layers(path, Settings, os.environ))
+    rows = [(value, _origin(value.key, given)) for value in values(settings)]
+    if options.changed:
+        rows = [row for row in rows if row[1] != "default"]
+    if options.json:
+        for value, origin in rows:
+            say_json({**value._asdict(), "origin": origin})
+    else:
+        _show(rows)
+    return 0
+
+
+def values(settings: Any, prefix: str = "") -> Iterator[Value]:
+    """Every key with what holds, in the order of the example."""
+    for item in dataclasses.fields(settings):
+        value, key = getattr(settings, item.name), f"{prefix}{item.name}"
+        if dataclasses.is_dataclass(value):
+            yield from values(value, f"{key}.")
+        elif isinstance(value, dict) and value:
+            yield from _entries(value, key)
+        else:
+            yield Value(key, _HIDDEN if value and not item.repr else _plain(value), not item.repr)
+
+
+def _entries(entries: dict[str, Any], key: str) -> Iterator[Value]:
+    """What a mapping of names holds."""
+    for name, value in entries.items():
+        if not dataclasses.is_dataclass(value):
+            yield Value(f"{key}.{name}", _plain(value), False)
+            continue
+        if hasattr(value, "TYPE"):
+            yield Value(f"{key}.{name}.type", value.TYPE, False)
+        yield from values(value, f"{key}.{name}.")
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        found = {item.name: getattr(value, item.name) for item in fields}
+        return {
+            item.name: _plain(found[item.name])
+            for item in fields
+            if found[item.name] != item.default
+        }
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return value.value if isinstance(value, StrEnum) else value
+
+
+def _origin(key: str, given: dict[str, str]) -> str:
+    """Where a value stands: by its own key, or by that of the list or mapping that it is in."""
+    while key:
+        if key in given:
+            return given[key]
+        key = key.rpartition(".")[0]
+    return "default"
+
+
+def _show(rows: list[tuple[Value, str]]) -> None:
+    if not rows:
+        say("nothing is given anywhere: the defaults hold")
+        return
+    shown = [
+        (cell(value.key), cell(_text(value.value), 200), cell(origin, 200))
+        for value, origin in rows
+    ]
+    table(("KEY", "VALUE", "FROM"), shown, drop=())
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
