@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from usersessionmon.byheart.lane import ByHeart
 from usersessionmon.model import Change, Event, Means, Record
-from usersessionmon.rules.coverage import Shapes
+from usersessionmon.rules.coverage import Shape, Shapes
 from usersessionmon.rules.forgeries import Forgeries
 from usersessionmon.rules.matcher import RuleSet
 from usersessionmon.rules.trust import Verdict, judge
@@ -40,6 +40,8 @@ class Pipeline:
         self.engine = engine
         self._mark_boot = mark_boot
         self.shapes = shapes
+        self.missed: Callable[[Record, Shape], None] = lambda _record, _shape: None
+        """Told of the lines that no rule understands, where there are ``shapes``."""
         self._heart = ByHeart(rules, engine)
         self.understood: Counter[str] = Counter()
         self.not_understood: Counter[str] = Counter()
@@ -93,7 +95,7 @@ class Pipeline:
             if event is None:
                 self._count(self.not_understood, record.program)
                 if self.shapes is not None:
-                    self.shapes.add(record)
+                    self.missed(record, self.shapes.add(record))
                 return self._heart.pass_by(record)
             if event.means is not _NOTHING:
                 self._count(self.understood, record.program)

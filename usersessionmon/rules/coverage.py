@@ -39,13 +39,15 @@ class Shapes:
         self._most = most
         self.counts: Counter[Shape] = Counter()
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record) -> Shape:
+        """Count a line; its shape."""
         keep_first = record.program not in _NAME_FIRST
         shape = Shape(record.program, mask(record.text, self._words, keep_first=keep_first))
         if shape in self.counts or len(self.counts) < self._most:
             self.counts[shape] += 1
         else:
             self.counts[Shape("…", "…")] += 1
+        return shape
 
     def take(self) -> Counter[Shape]:
         """What was counted since the last call."""
