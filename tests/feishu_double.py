@@ -184,13 +184,20 @@ class FeishuDouble:
             step = self._script.pop(0) if self._script else (self.always or "ok")
             code = self._code(now_us, path, headers, body, payload)
             accepted = code == 0 and step in ("ok", "deliver-cut")
-            text = _readable(payload) if payload else ""
+            text = self.readable(payload) if payload else ""
             one = Received(now_us, path, headers, body, payload, text, step, accepted)
             self._requests.append(one)
             self._changed.notify_all()
         if self._told:
             self._told(one)
         return step, code
+
+    def answer(self, code: int, message: str = "") -> tuple[int, bytes]:
+        """The status and the body that say ``code``; other platforms' doubles have their own."""
+        return 200, answer_body(code, message)
+
+    def readable(self, payload: dict[str, Any]) -> str:
+        return _readable(payload)
 
     def _code(
         self,
@@ -217,7 +224,7 @@ class FeishuDouble:
             return 19002
         if self.secret and not self._signed(payload, now_us // 1_000_000):
             return 19021
-        if self.keyword and self.keyword not in _readable(payload):
+        if self.keyword and self.keyword not in self.readable(payload):
             return 19024
         return 0
 
@@ -331,11 +338,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def ok(self, _: str, code: int) -> None:
-        self._reply(200, answer_body(code))
+        self._reply(*self.server.double.answer(code))
 
     def refuse(self, rest: str, _code: int) -> None:
         number, _, message = rest.partition(":")
-        self._reply(200, answer_body(int(number), message))
+        self._reply(*self.server.double.answer(int(number), message))
 
     def status(self, rest: str, _: int) -> None:
         self._reply(int(rest), b"no", Connection="close")
@@ -375,8 +382,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def short(self, _: str, code: int) -> None:
-        body = answer_body(code)
-        self.send_response(200)
+        status, body = self.server.double.answer(code)
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: len(body) // 2])

@@ -228,6 +228,8 @@ def test_close_ends_a_running_exchange_at_once() -> None:
         ("https://x/robot/send?access_token=0123456789abcdef", "…/send?access_token=****cdef"),
         ("https://x/send?key=0123&0123456789abcdef", "…/send?key=****&****cdef"),
         ("https://x?0123456789abcdef", "…/?****cdef"),
+        ("https://x/hook?0123456789abcd==", "…/hook?****cd=="),
+        ("https://x/hook/0123456789abcdef?v=1", "…/****cdef?v=****"),
     ],
 )
 def test_masked(url: str, shown: str) -> None:

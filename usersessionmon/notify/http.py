@@ -28,6 +28,8 @@ EXCHANGE_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
 ANSWER_LIMIT = 64 * 1024
 
+_LONG = 12
+"""Characters from which on a part of an address may be a token."""
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 
 
@@ -53,17 +55,22 @@ def masked(url: str) -> str:
     """A webhook's address that may be shown: ``…/hook/****abcd``, ``…/send?key=****abcd``."""
     address = urlsplit(url)
     parts = [part for part in address.path.split("/") if part]
+    last = parts[-1] if parts else ""
     if address.query:
-        pieces = [piece.rpartition("=") for piece in address.query.split("&")]
-        query = "&".join(f"{name}{equals}{_end(value)}" for name, equals, value in pieces)
-        return f"…/{parts[-1] if parts else ''}?{query}"
+        query = "&".join(map(_masked_pair, address.query.split("&")))
+        return f"…/{last if len(last) < _LONG else _end(last)}?{query}"
     folder = parts[-2] if len(parts) > 1 else ""
-    return f"…/{folder}/{_end(parts[-1] if parts else '')}"
+    return f"…/{folder}/{_end(last)}"
+
+
+def _masked_pair(pair: str) -> str:
+    name, _, value = pair.partition("=")
+    return f"{name}={_end(value)}" if value.strip("=") else _end(pair)
 
 
 def _end(token: str) -> str:
     """What tells one token from another, and opens nothing."""
-    return f"****{token[-4:] if len(token) >= 12 else ''}"
+    return f"****{token[-4:] if len(token) >= _LONG else ''}"
 
 
 class HttpClient:
@@ -289,6 +296,11 @@ def _unanswered(error: BaseException) -> Reply | Unanswered:
         if refused:
             return Reply(int(refused.group(1)), b"")
     return Unanswered(_words(error, chain))
+
+
+def words_of(error: BaseException) -> str:
+    """What went wrong on the way, in words that hold nothing of where it was going."""
+    return _words(error, _chain(error))
 
 
 def _words(error: BaseException, chain: list[BaseException]) -> str:

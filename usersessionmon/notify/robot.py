@@ -125,11 +125,13 @@ class Robot(ABC):
 
 
 def _tokens(url: str) -> list[str]:
-    """What opens the door, as it stands in the address and decoded: the values of a query, else
-    the last part of the path."""
+    """What may open the door, as it stands in the address and decoded: the values of a query, and
+    the last part of the path unless it is a word like ``send``."""
     parts = urllib.parse.urlsplit(url)
-    found = [piece.partition("=")[2] for piece in parts.query.split("&") if piece]
-    found = found or [parts.path.rsplit("/", 1)[-1]]
+    found = [piece.partition("=")[2] or piece for piece in parts.query.split("&")]
+    last = parts.path.rpartition("/")[2]
+    if not parts.query or len(last) > 11:
+        found.append(last)
     return [*found, *map(urllib.parse.unquote, found)]
 
 

@@ -1,7 +1,7 @@
 """A WeCom (企业微信) group's robot as a channel.
 
-Facts: WeCom's pages 消息推送配置说明, formerly 群机器人配置说明 (body, 2048 bytes of text, 20 messages
-a minute; ``<@userid>`` calls somebody even inside a text: its ＜ is full-width here), and
+Facts: WeCom's pages 消息推送配置说明, formerly 群机器人配置说明 (body, 2048 bytes of text, 20 a
+minute; ``<@userid>`` calls somebody even inside a text: its ＜ is full-width here), and
 全局错误码.  Refusals come as HTTP 200.  Nothing is signed: who knows the address may send.
 """
 
