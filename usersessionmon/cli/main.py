@@ -27,6 +27,7 @@ COMMANDS = {
     "status": "is the monitor alive, and where it stands",
     "check": "validate configuration, log source, state and rules",
     "test-notify": "send one notice through each configured channel",
+    "notices": "show every notice as the configuration words it",
     "rules": "list, test and explain the rules",
     "config": "what configuration holds, and where it comes from",
     "demo": "replay a recorded morning into the terminal",
