@@ -12,6 +12,7 @@ from usersessionmon.model import Bout, ChangeKind, Finding, Notice, Oddity, Scop
 from usersessionmon.notify.sanitize import VALUE_LIMIT
 from usersessionmon.notify.text import notice_of, render_text
 from usersessionmon.notify.unusual import bout_notice
+from usersessionmon.notify.words import Voice
 
 MINUTE_US = 60_000_000
 NET = "2001:db8:aaaa:bbbb::/64"
@@ -23,7 +24,7 @@ LONG = {
 
 
 def lines(made: Notice, language: str = "zh") -> list[str]:
-    text = render_text([queued(1, made)], now_us=made.at_us, zone=UTC, language=language)
+    text = render_text([queued(1, made)], now_us=made.at_us, voice=Voice(UTC, language))
     return text.split("\n")
 
 
