@@ -249,9 +249,9 @@ class Monitor:
         now = self.clock.now_us()
         if self.told_us is not None:
             self._rebuild(batch)
-        alarms = self._alarms(batch, now)
-        if changes or alarms or batch.records or self.pipeline.engine.has_news():
-            self._save(changes, now, alarms)
+        notices = [*self.telling.of(changes, self.told_us), *self._alarms(batch, now)]
+        if changes or notices or batch.records or self.pipeline.engine.has_news():
+            self._save(changes, now, notices)
         elif batch.position is not None and abs(now - self._saved_us) >= IDLE_SAVE_US:
             self._save((), now)
         return batch.at_end
@@ -275,7 +275,7 @@ class Monitor:
         waits = [
             self.source.patience(),
             self.pipeline.engine.patience(now),
-            self.telling.watch.patience(now),
+            self.telling.patience(now),
             self._watchdog,
             *(teller.patience(now_us) for teller in self.tellers),
         ]
@@ -348,9 +348,8 @@ class Monitor:
         self._check_state()
         self._alive()
 
-    def _save(self, changes: Sequence[Change], now_us: int, alarms: Sequence[Notice] = ()) -> None:
+    def _save(self, changes: Sequence[Change], now_us: int, notices: Sequence[Notice] = ()) -> None:
         """Everything that follows from what was read, and how far, in one transaction."""
-        notices = [*self.telling.of(changes, self.told_us), *alarms]
         remembered = self.telling.watch.drain()
         delta = self.pipeline.engine.drain()
         posted = self.router.post(notices, now_us)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from usersessionmon.detect.fold_settings import FoldSettings, QuietHoursSettings
 from usersessionmon.detect.settings import DetectSettings, MaintenanceSettings, QuietSettings
 from usersessionmon.errors import UserError
 from usersessionmon.layers import read_layers
@@ -128,6 +129,8 @@ class Settings:
     detect: DetectSettings = field(default_factory=DetectSettings)
     quiet: QuietSettings = field(default_factory=QuietSettings)
     maintenance: MaintenanceSettings = field(default_factory=MaintenanceSettings)
+    quiet_hours: QuietHoursSettings = field(default_factory=QuietHoursSettings)
+    fold: FoldSettings = field(default_factory=FoldSettings)
     keys: dict[str, str] = field(default_factory=dict)
     """What keys are called: fingerprint → name."""
     log: LogSettings = field(default_factory=LogSettings)

@@ -296,6 +296,40 @@ class Finding(NamedTuple):
     """From when on all is known."""
 
 
+class Company(NamedTuple):
+    """What goes with a login or logout of a person whose connections are told as one."""
+
+    others: int = 0
+    """Connections of the same person that are open beside this one."""
+    connections: int = 0
+    """Of a departure: how many there were in all; 0: it is none, or was of a single one."""
+    addresses: tuple[str, ...] = ()
+    more: bool = False
+    """There were others, beyond those that are remembered."""
+    begun: Moment | None = None
+    """Of a departure: when the first connection began …"""
+    duration: float | None = None
+    """… and the seconds from then on."""
+
+
+class Tally(NamedTuple):
+    """What the connections of one purpose did."""
+
+    purpose: str
+    since_us: int = 0
+    """When the first that is counted was."""
+    logins: int = 0
+    logouts: int = 0
+    failures: int = 0
+    alone: int = 0
+    """Of the logins and logouts, those that were told by themselves."""
+    addresses: tuple[str, ...] = ()
+    more: bool = False
+    """There were others, beyond those that are remembered."""
+    longest: float = 0.0
+    """Seconds of the longest session that ended."""
+
+
 class Scope(Term):
     """What many failures have in common."""
 
@@ -364,6 +398,48 @@ class SessionView:
     """Everybody they became in the course of the session, each once."""
     key_name: str | None = None
     key_named_by: NamedBy | None = None
+
+
+class PersonDay(NamedTuple):
+    """One user in the daily report."""
+
+    user: str | None
+    sessions: int
+    on_now: int
+    """How many of them are still open."""
+    seconds: float
+    """All of them together, within the time of the report."""
+    addresses: tuple[str, ...]
+    """The most frequent first."""
+    more: bool
+    """There were others, beyond those that are remembered."""
+    became: tuple[str, ...]
+    """By su and sudo."""
+
+
+class Report(NamedTuple):
+    """What the daily report says.  Moments are microseconds UTC."""
+
+    since_us: int
+    until_us: int
+    people: tuple[PersonDay, ...]
+    """Those with the most sessions first."""
+    more_people: int
+    """How many there are beyond these."""
+    sessions: int
+    on_now: int
+    abnormal: int
+    failures: int
+    """Of the hours that were over."""
+    failed_from: tuple[tuple[str, int], ...]
+    failed_as: tuple[tuple[str, int], ...]
+    """Addresses and accounts with the most of them; empty: the log named none."""
+    understood: int
+    lines: int
+    last_line_us: int | None
+    waiting: int
+    dropped: int
+    """Notices."""
 
 
 class Severity(StrEnum):

@@ -19,12 +19,16 @@ from usersessionmon.alarm import Alarm
 from usersessionmon.app import Delivery, Monitor
 from usersessionmon.clock import Clock, SystemClock, Waker
 from usersessionmon.config import FEISHU, Settings, check_files, find_config, load
+from usersessionmon.daily import Daily
+from usersessionmon.detect.folding import Folding
+from usersessionmon.detect.quiet import QuietHours
 from usersessionmon.detect.watch import Watch
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.host import boots, facts
-from usersessionmon.model import Bout, Change, Finding, Forged, Notice, Record
+from usersessionmon.model import Bout, Change, Company, Finding, Forged, Notice, Record, Tally
 from usersessionmon.notify.courier import BatchChannel
 from usersessionmon.notify.delivery import DeliveryWorker
+from usersessionmon.notify.folded import daily_notice, in_company
 from usersessionmon.notify.forged import forged_notice
 from usersessionmon.notify.own import OwnTexts
 from usersessionmon.notify.pace import Budget
@@ -200,7 +204,8 @@ def where_of(name: str) -> str:
 
 def router_of(settings: Settings, channels: Sequence[str]) -> Router:
     """Where each notice goes."""
-    return Router(channels, settings.routes, settings.people, settings.mention)
+    held = QuietHours(settings.quiet_hours, zone_of(settings)).end
+    return Router(channels, settings.routes, settings.people, settings.mention, held)
 
 
 def server_of(settings: Settings, here: Here) -> Server:
@@ -221,8 +226,11 @@ def telling_of(settings: Settings, here: Here) -> Telling:
     def tell(bout: Bout) -> Notice:
         return bout_notice(bout, server)
 
+    def accompany(notice: Notice, change: Change, company: Company) -> Notice:
+        return in_company(notice, change, company, server.say)
+
     watch = Watch(settings.detect, settings.quiet, settings.maintenance, here.zone, kinds)
-    return Telling(word, tell, kinds, watch)
+    return Telling(word, tell, kinds, watch, Folding(settings.fold), accompany)
 
 
 def tellers_of(
@@ -240,6 +248,21 @@ def tellers_of(
     if settings.monitor.alarm_silent:
         tellers.append(silence_of(settings, here, source, clock, kept))
     return tellers
+
+
+def daily_of(
+    settings: Settings, here: Here, folding: Folding, kept: Mapping[str, str]
+) -> list[Teller]:
+    """What tells once a day of the connections that have a purpose, where there are any."""
+
+    def word(tallies: Sequence[Tally], since_us: int, until_us: int) -> Notice:
+        return daily_notice(tallies, since_us, until_us, server_of(settings, here))
+
+    if not folding.purposes.daily:
+        return []
+    daily = Daily(word, folding.purposes, settings.fold.daily_at, here.zone)
+    daily.load(kept)
+    return [daily]
 
 
 def forged_alarm(
@@ -383,7 +406,10 @@ def monitor(
                 look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
                 know=persons.know,
                 recall=persons.call,
-                tellers=tellers_of(settings, here, source, pipeline, clock, kept),
+                tellers=[
+                    *tellers_of(settings, here, source, pipeline, clock, kept),
+                    *daily_of(settings, here, telling.folding, kept),
+                ],
                 limits=Limits(settings.state.keep_days, settings.state.max_sessions),
                 told_us=damage.told_us if damage is not None and rebuilding else None,
                 opening=opening_of(settings, here, damage, kept),

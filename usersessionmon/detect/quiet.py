@@ -9,6 +9,7 @@ from datetime import tzinfo
 from usersessionmon.model import Change, ChangeKind
 
 from . import windows
+from .fold_settings import QuietHoursSettings
 from .settings import MaintenanceSettings, QuietSettings
 from .shelf import Shelf
 
@@ -78,3 +79,22 @@ class Maintenance:
 
     def holds(self, us: int) -> bool:
         return bool(self._windows) and windows.within(self._windows, us, self._zone)
+
+
+class QuietHours:
+    """Times in which the routine waits, because people sleep."""
+
+    def __init__(self, settings: QuietHoursSettings, zone: tzinfo) -> None:
+        self._windows = tuple(windows.parse(text) for text in settings.windows)
+        self._zone = zone
+        self._known: tuple[int, int] | None = None
+        """A stretch within one night: all of it ends at the second moment."""
+
+    def end(self, us: int) -> int | None:
+        """When what is queued at ``us`` may be sent (microseconds UTC); None: at once."""
+        if self._known is not None and self._known[0] <= us < self._known[1]:
+            return self._known[1]
+        end = windows.until(self._windows, us, self._zone)
+        if end is not None:
+            self._known = us, end
+        return end

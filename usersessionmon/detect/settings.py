@@ -25,12 +25,24 @@ def _within(settings: object, **limits: int) -> Iterator[BadValueError]:
             yield BadValueError(key, f"must be from 1 to {most}")
 
 
-def _windows(key: str, texts: tuple[str, ...]) -> Iterator[BadValueError]:
+def windows_mistakes(key: str, texts: tuple[str, ...]) -> Iterator[BadValueError]:
+    """One mistake when any of them is no window."""
     for text in texts:
         try:
             windows.parse(text)
         except ValueError:
             yield BadValueError(key, f"must be a list of {windows.SHAPE}")
+            return
+
+
+def networks_mistakes(key: str, networks: tuple[str, ...]) -> Iterator[BadValueError]:
+    """One mistake when any of them is no network."""
+    for text in networks:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            example = "must be addresses or networks such as 192.0.2.0/24 or 2001:db8::/32"
+            yield BadValueError(key, example)
             return
 
 
@@ -131,7 +143,7 @@ class HourSettings:
     logins: int = 20
 
     def __post_init__(self) -> None:
-        refuse([*_windows("allowed", self.allowed), *_within(self, logins=1000)])
+        refuse([*windows_mistakes("allowed", self.allowed), *_within(self, logins=1000)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,16 +203,7 @@ class QuietSettings:
     hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        refuse(self._mistakes())
-
-    def _mistakes(self) -> Iterator[BadValueError]:
-        for text in self.networks:
-            try:
-                ipaddress.ip_network(text, strict=False)
-            except ValueError:
-                example = "must be addresses or networks such as 192.0.2.0/24 or 2001:db8::/32"
-                yield BadValueError("networks", example)
-                return
+        refuse(networks_mistakes("networks", self.networks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,4 +213,4 @@ class MaintenanceSettings:
     windows: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        refuse(_windows("windows", self.windows))
+        refuse(windows_mistakes("windows", self.windows))

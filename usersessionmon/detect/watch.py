@@ -56,6 +56,8 @@ class Seen(NamedTuple):
     """What is unusual about it."""
     begun: Sequence[Bout]
     """Bouts that begin with it."""
+    quiet: bool
+    """It is of whom nothing is to be known."""
 
 
 class Watch:
@@ -81,7 +83,7 @@ class Watch:
         """Saved rows that nobody wants any more."""
         self._on_login: list[Look] = []
         self._on_logout: list[Look] = []
-        self._keep(self._quiet.shelves)
+        self.keep(self._quiet.shelves)
         self._set_failures(detect)
         self._set_logins(detect, zone)
         self._set_logouts(detect)
@@ -89,11 +91,11 @@ class Watch:
     def _set_failures(self, detect: DetectSettings) -> None:
         self._failures = Failures(detect.failures, detect.sweep)
         self._bouts = self._failures.bouts
-        self._keep(self._failures.shelves)
+        self.keep(self._failures.shelves)
         success = detect.success_after_failures
         self._success = SuccessAfterFailures(success) if success.enabled else None
         for bouts in self._bouts:
-            self._keep(bouts.shelves)
+            self.keep(bouts.shelves)
         if self._success is not None:
             self._look_at_logins(self._success)
 
@@ -119,14 +121,15 @@ class Watch:
             self._look_at_logouts(AbnormalLogout(detect.abnormal_logout))
 
     def _look_at_logins(self, detector: LoginDetector) -> None:
-        self._keep(detector.shelves)
+        self.keep(detector.shelves)
         self._on_login.append(detector.login)
 
     def _look_at_logouts(self, detector: LogoutDetector) -> None:
-        self._keep(detector.shelves)
+        self.keep(detector.shelves)
         self._on_logout.append(detector.logout)
 
-    def _keep(self, shelves: Iterable[Shelf[Any]]) -> None:
+    def keep(self, shelves: Iterable[Shelf[Any]]) -> None:
+        """Save and load these too."""
         for shelf in shelves:
             self._shelves[shelf.name] = shelf
 
@@ -148,7 +151,7 @@ class Watch:
         elif change.kind is ChangeKind.LOGIN_FAILED and not quiet:
             begun = self._failed(change)
         silent = self._silent(change, quiet, unusual=bool(findings) or change.abnormal)
-        return Seen(over, silent, findings, begun)
+        return Seen(over, silent, findings, begun, quiet)
 
     def _failed(self, change: Change) -> list[Bout]:
         if self._success is not None:

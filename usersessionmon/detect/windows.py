@@ -6,14 +6,17 @@ A window that ends before it begins goes over midnight, and belongs to the day o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import datetime, tzinfo
+from collections.abc import Iterable, Sequence
+from datetime import datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SHAPE = "[DAYS ]HH:MM-HH:MM such as Mon-Fri 08:00-19:00, Sat,Sun 22:00-06:00 or 02:00-04:00"
 _WINDOW = re.compile(r"(?:(\S+) +)?([0-9]{2}):([0-9]{2}) *- *([0-9]{2}):([0-9]{2})")
 _MIDNIGHT = 24 * 60
+_WEEK = 7 * _MIDNIGHT
+_MINUTE_US = 60_000_000
+_TIME = re.compile(r"([0-9]{2}):([0-9]{2})")
 
 
 class Window(NamedTuple):
@@ -75,6 +78,59 @@ def within(windows: Iterable[Window], us: int, zone: tzinfo) -> bool:
         return False
     minute = at.hour * 60 + at.minute
     return any(window.holds(at.weekday(), minute) for window in windows)
+
+
+def until(windows: Sequence[Window], us: int, zone: tzinfo) -> int | None:
+    """When the windows that hold a moment end: the first minute (microseconds UTC) that lies in
+    none, so that those which adjoin or overlap count as one.  None: it lies in none now, or they
+    leave no time at all.
+
+    Each minute is asked for by itself, because only so is the clock of ``zone`` right on the days
+    on which it jumps.
+    """
+    if not within(windows, us, zone):
+        return None
+    first = us - us % _MINUTE_US + _MINUTE_US
+    for minute in range(2 * _WEEK):  # a clock that jumps may put the end off, never by a week
+        at_us = first + minute * _MINUTE_US
+        if not within(windows, at_us, zone):
+            return at_us
+    return None
+
+
+def covers_all(windows: Iterable[Window]) -> bool:
+    """Whether they leave no time of the week."""
+    held = list(windows)
+    return all(
+        any(window.holds(day, minute) for window in held)
+        for day in range(7)
+        for minute in range(_MIDNIGHT)
+    )
+
+
+def time_of_day(text: str) -> time:
+    """``08:30``.  Raises ValueError."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError
+    return time(int(found[1]), int(found[2]))
+
+
+def next_time(at: time, us: int, zone: tzinfo) -> int | None:
+    """The next moment after ``us`` at which the clock of ``zone`` comes to a time of day; one that
+    the clock jumps over counts as so much later.  None: no calendar has it."""
+    now = local(us, zone)
+    if now is None:
+        return None
+    for days in range(3):
+        try:
+            day = now.date() + timedelta(days=days)
+        except OverflowError:
+            return None
+        at_us = int(datetime.combine(day, at, zone).timestamp()) * 1_000_000
+        if at_us > us:
+            return at_us
+    return None
 
 
 def hour_span(hour: int) -> str:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from usersessionmon.model import Notice, Severity
 
 from .base import Posted
 from .settings import MentionSettings, RouteSettings
+
+NIGHT = "night"
+"""The bundle of what waited for the end of quiet hours."""
+_NEVER_HELD = frozenset({"report", "heartbeat", "test"})
+"""Kinds that have their own time, or are waited for."""
 
 
 class Router:
@@ -23,8 +28,11 @@ class Router:
         routes: Sequence[RouteSettings] = (),
         people: Collection[str] = (),
         mention: MentionSettings | None = None,
+        held: Callable[[int], int | None] = lambda _now_us: None,
     ) -> None:
-        """``channels``: the names of all there are; ``people``: whom they can call by name."""
+        """``channels``: the names of all there are; ``people``: whom they can call by name;
+        ``held``: until when what is queued at a moment waits, if it is routine."""
+        self._held = held
         self._people = frozenset(people)
         self._mention = mention or MentionSettings()
         self.unrouted = 0
@@ -33,16 +41,23 @@ class Router:
         self._routes = tuple(_Route(settings) for settings in routes)
 
     def post(self, notices: Iterable[Notice], now_us: int) -> list[Posted]:
-        """The notices with their channels, in order."""
-        return [self._posted(notice) for notice in notices]
+        """The notices with their channels, in order.  The present decides whether they are held,
+        not when something happened: it is now that people sleep."""
+        return [self._posted(notice, now_us) for notice in notices]
 
-    def _posted(self, told: Notice) -> Posted:
+    def _posted(self, told: Notice, now_us: int) -> Posted:
         notice = replace(told, people=self._called(told))
-        for route in self._routes:
-            if route.fits(notice):
-                self.unrouted += not route.to
-                return Posted(notice, self._besides(notice.not_to, route.to))
-        return Posted(notice, self._besides(notice.not_to, self._channels))
+        route = next((route for route in self._routes if route.fits(notice)), None)
+        channels = self._channels if route is None else route.to
+        self.unrouted += not channels and route is not None
+        held_us = self._until(notice, now_us)
+        bundle = "" if held_us is None else NIGHT
+        return Posted(notice, self._besides(notice.not_to, channels), held_us, bundle)
+
+    def _until(self, notice: Notice, now_us: int) -> int | None:
+        if notice.severity is not Severity.ROUTINE or notice.kind in _NEVER_HELD:
+            return None
+        return self._held(now_us)
 
     def _besides(self, broken: str, channels: Sequence[str]) -> Sequence[str]:
         """Without the channel that does not work; where it is the only one, all others."""

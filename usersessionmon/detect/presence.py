@@ -1,0 +1,328 @@
+"""A person with many connections is one arrival and one departure.
+
+A person is an account on a host from one client (an IPv4 address, of IPv6 the /64): two people who
+share an account work at two desks and are told apart, and one person who goes on elsewhere is news.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from usersessionmon.model import (
+    Change,
+    ChangeKind,
+    Company,
+    Doubt,
+    Finding,
+    Link,
+    Moment,
+    NamedBy,
+    Reason,
+)
+
+from .bouts import MINUTE_US, STEP_BACK_US
+from .fold_settings import FoldSettings
+from .keys import LONGEST, key_of, source_of
+from .shelf import Shelf
+
+PERSONS = 4096
+SESSIONS = 20_000
+ADDRESSES = 8
+"""Of one person; an IPv6 network may have many."""
+
+
+class Told(NamedTuple):
+    """What is to be told of a change, and with what."""
+
+    change: Change
+    findings: tuple[Finding, ...]
+    company: Company | None
+    at_us: int
+    """When this was clear."""
+
+
+@dataclass(slots=True)
+class Session:
+    """Whose it is: the person's key, and which of their stays by its first session."""
+
+    key: str
+    first: str
+
+
+@dataclass(slots=True)
+class Stay:
+    """From a person's arrival to their departure."""
+
+    key: str
+    host: str | None
+    first: str
+    begun: Moment
+    on: int = 0
+    """Connections that are open; none: the person lingers."""
+    count: int = 0
+    told: bool = False
+    """The arrival was."""
+    silent: bool = False
+    """The last end is not to be told."""
+    addresses: list[str] = field(default_factory=list)
+    more: bool = False
+    longest: float = 0.0
+    ended_us: int = 0
+    """Of the latest end that was in order; where the clock was set back since, that moment."""
+    last: dict[str, Any] = field(default_factory=dict)
+    """That end; it is what a departure is made of."""
+
+    def __post_init__(self) -> None:
+        self.begun = Moment(*self.begun)  # JSON knows lists alone
+        _unpacked(self.last)
+
+
+class Presences:
+    """``folded``: how many logins and logouts were not told because of it."""
+
+    def __init__(
+        self, settings: FoldSettings, persons: int = PERSONS, sessions: int = SESSIONS
+    ) -> None:
+        self.folded = 0
+        self._on = settings.presence
+        """Off: nobody arrives any more; who is there is let go in order."""
+        self._linger_us = settings.linger_minutes * MINUTE_US
+        self._stays = Shelf("fold.persons", Stay, persons)
+        self._sessions = Shelf("fold.sessions", Session, sessions)
+        self.shelves = (self._stays, self._sessions)
+        self._lingering: dict[str | None, dict[str, Stay]] | None = None
+        """By host, in the order of their ends; None: still to be found on the shelf."""
+        self._heard: dict[str, float] = {}
+        """When, by ``tick``'s clock, each last end was read; not saved."""
+
+    # --- coming -----------------------------------------------------------------------------------
+
+    def login(self, change: Change, findings: tuple[Finding, ...], *, silent: bool) -> list[Told]:
+        """What is to be told of a login; an unusual one is told in any case."""
+        key = _person(change)
+        if key is None or change.session is None or self._sessions.get(change.session) is not None:
+            return told_alone(change, findings, silent=silent)
+        stay = self._stays.get(key)
+        told: list[Told] = []
+        if not self._on:
+            if stay is not None and not stay.on:
+                told = self._depart(stay)
+            return [*told, *told_alone(change, findings, silent=silent)]
+        if stay is None:
+            stay = Stay(key, change.host, change.session, change.time)
+        elif not stay.on:
+            self._return(stay)
+        others = stay.on
+        wanted = not silent and (not stay.told or is_unusual(change, findings))
+        self.folded += not silent and not wanted
+        stay.told = stay.told or not silent
+        stay.on += 1
+        stay.count += 1
+        _note(stay, change)
+        told = [*self._keep(stay), *self._remember(change.session, Session(key, stay.first))]
+        if wanted:
+            company = Company(others=others) if others else None
+            told.append(Told(change, findings, company, change.time.us))
+        return told
+
+    def _return(self, stay: Stay) -> None:
+        self._forget(stay)
+        self.folded += not stay.silent
+        stay.last = {}
+
+    def _keep(self, stay: Stay) -> list[Told]:
+        """Of whom has to go for it nothing is lost: a departure that waits is told, and later ends
+        are told one by one."""
+        gone = self._stays.put(stay.key, stay)
+        if gone is None or gone.on:
+            return []
+        self._forget(gone)
+        return self._departure(gone)
+
+    def _remember(self, session: str, row: Session) -> list[Told]:
+        """The session that has to go for it is told of by itself when it ends."""
+        gone = self._sessions.put(session, row)
+        stay = None if gone is None else self._stays.get(gone.key)
+        if gone is None or stay is None or stay.first != gone.first:
+            return []
+        stay.on -= 1
+        if stay.on:
+            self._stays.put(gone.key, stay)
+            return []
+        if not stay.last:
+            self._stays.drop(gone.key)
+            return []
+        return self._linger(stay)
+
+    # --- going ------------------------------------------------------------------------------------
+
+    def knows(self, session: str | None) -> bool:
+        """Whether a session is of somebody who is there."""
+        return session is not None and self._sessions.get(session) is not None
+
+    def logout(self, change: Change, findings: tuple[Finding, ...], *, silent: bool) -> list[Told]:
+        """What is to be told of a logout.  An unusual one is told at once, by itself; where it is
+        the last, it is the departure."""
+        row = None if change.session is None else self._sessions.get(change.session)
+        stay = None if row is None else self._stays.get(row.key)
+        if change.session is not None:
+            self._sessions.drop(change.session)
+        if row is None or stay is None or stay.first != row.first:
+            return told_alone(change, findings, silent=silent)
+        stay.on -= 1
+        stay.longest = max(stay.longest, change.duration or 0.0)
+        _note(stay, change)
+        unusual = not silent and is_unusual(change, findings)
+        if unusual and not stay.on:
+            self._stays.drop(row.key)
+            return [Told(change, findings, _company(stay, change), change.time.us)]
+        if not unusual and change.time.us >= stay.last.get("time", (change.time.us,))[0]:
+            stay.last = _packed(change)
+        stay.silent = silent
+        if not stay.on:
+            return self._linger(stay)
+        self._stays.put(row.key, stay)
+        self.folded += not silent and not unusual
+        if not unusual:
+            return []
+        return [Told(change, findings, Company(others=stay.on), change.time.us)]
+
+    def _linger(self, stay: Stay) -> list[Told]:
+        stay.ended_us = _unpacked(stay.last).time.us
+        if not self._linger_us:
+            self._stays.drop(stay.key)
+            return self._departure(stay)
+        self._stays.put(stay.key, stay)
+        self._who_lingers().setdefault(stay.host, {})[stay.key] = stay
+        return []
+
+    # --- having gone ------------------------------------------------------------------------------
+
+    def advance(self, host: str | None, us: int) -> list[Told]:
+        """Time of a host has gone on: the departures that are clear by then."""
+        lingering = self._who_lingers().get(host)
+        told: list[Told] = []
+        while lingering:
+            stay = next(iter(lingering.values()))
+            if us >= stay.ended_us + self._linger_us:
+                told += self._depart(stay)
+            elif us < stay.ended_us - STEP_BACK_US:
+                stay.ended_us = us
+                self._stays.put(stay.key, stay)
+                lingering[stay.key] = lingering.pop(stay.key)
+            else:
+                break
+        return told
+
+    def tick(self, monotonic: float) -> list[Told]:
+        """Time has passed at the log's end: who has lingered long enough has left."""
+        told: list[Told] = []
+        for stay in self._all():
+            heard = self._heard.setdefault(stay.key, monotonic)
+            if (monotonic - heard) * 1_000_000 >= self._linger_us:
+                told += self._depart(stay)
+        return sorted(told, key=lambda one: one.at_us)
+
+    def patience(self, monotonic: float) -> float | None:
+        """Seconds until ``tick`` has something to tell; None: nobody lingers."""
+        heard = [self._heard.get(stay.key, monotonic) for stay in self._all()]
+        if not heard:
+            return None
+        return max(0.0, min(heard) + self._linger_us / 1_000_000 - monotonic)
+
+    def _depart(self, stay: Stay) -> list[Told]:
+        self._forget(stay)
+        self._stays.drop(stay.key)
+        return self._departure(stay)
+
+    def _departure(self, stay: Stay) -> list[Told]:
+        change = _unpacked(stay.last)
+        at_us = stay.ended_us + self._linger_us
+        return [] if stay.silent else [Told(change, (), _company(stay, change), at_us)]
+
+    # --- who lingers ------------------------------------------------------------------------------
+
+    def _who_lingers(self) -> dict[str | None, dict[str, Stay]]:
+        if self._lingering is None:
+            self._lingering = {}
+            for key, stay in self._stays.items():
+                if not stay.on:
+                    self._lingering.setdefault(stay.host, {})[key] = stay
+        return self._lingering
+
+    def _all(self) -> list[Stay]:
+        return [stay for stays in self._who_lingers().values() for stay in stays.values()]
+
+    def _forget(self, stay: Stay) -> None:
+        """Somebody lingers no more."""
+        lingering = self._who_lingers().get(stay.host, {})
+        lingering.pop(stay.key, None)
+        self._heard.pop(stay.key, None)
+        if not lingering:
+            self._who_lingers().pop(stay.host, None)
+
+
+def told_alone(change: Change, findings: tuple[Finding, ...], *, silent: bool) -> list[Told]:
+    """As it is told where nothing is folded."""
+    return [] if silent else [Told(change, findings, None, change.time.us)]
+
+
+def is_unusual(change: Change, findings: tuple[Finding, ...]) -> bool:
+    """Whether this must not be lost among others."""
+    return bool(findings) or change.abnormal or change.doubt is not None
+
+
+def _person(change: Change) -> str | None:
+    """None: the log does not say who, or in so many words that two could be taken for one."""
+    client = change.client_host or "" if change.ip is None else source_of(change.ip)
+    names = (change.user, change.host or "", client)
+    if change.user is None or any(len(name or "") > LONGEST for name in names):
+        return None
+    return key_of(change.host, change.user) + key_of(None, client)
+
+
+def _note(stay: Stay, change: Change) -> None:
+    address = change.ip or change.client_host
+    if address is None or address in stay.addresses:
+        return
+    if len(stay.addresses) < ADDRESSES:
+        stay.addresses.append(address[:LONGEST])
+    else:
+        stay.more = True
+
+
+def _company(stay: Stay, end: Change) -> Company | None:
+    if stay.count < 2:
+        return None
+    seconds = (end.time.us - stay.begun.us) / 1_000_000
+    return Company(
+        connections=stay.count,
+        addresses=tuple(stay.addresses),
+        more=stay.more,
+        begun=stay.begun,
+        duration=max(seconds, stay.longest),
+    )
+
+
+_BARE = Change(ChangeKind.LOGOUT, Moment(0, ""), None, "")
+_READERS: dict[str, Any] = {
+    "kind": ChangeKind,
+    "time": lambda value: Moment(*value),
+    "login_time": lambda value: Moment(*value),
+    "reason": Reason,
+    "doubt": Doubt,
+    "key_named_by": NamedBy,
+    "link": Link,
+}
+
+
+def _packed(change: Change) -> dict[str, Any]:
+    """A change as JSON can hold it: what is not as in a bare one."""
+    values = zip(change._fields, change, _BARE, strict=True)
+    return {name: value for name, value, bare in values if value != bare}
+
+
+def _unpacked(kept: dict[str, Any]) -> Change:
+    values = {name: _READERS.get(name, lambda same: same)(value) for name, value in kept.items()}
+    return _BARE._replace(**values)
