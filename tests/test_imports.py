@@ -38,6 +38,7 @@ LOW: dict[str, set[str]] = {
     "silence": {"clock", "host", "model"},
     "persons": {"clock", "host", "model", "sessions"},
     "tellers": {"model"},
+    "daily": {"detect", "model"},
     "telling": {"detect", "model"},
     "stock": {"clock", "host", "model", "sessions"},
     "rollcall": {"clock", "host", "model", "sessions", "stock"},
