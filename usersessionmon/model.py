@@ -358,6 +358,8 @@ class Bout(NamedTuple):
     """There were others, beyond those that are remembered."""
     minutes: int
     """Within how many it was found; when over, how many were quiet."""
+    day: bool = False
+    """It goes on: this is the sum of a day, and the next begins at nought."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,3 +204,17 @@ def test_a_hundred_thousand_failures_from_as_many_addresses_are_bounded() -> Non
     assert max(sizes.values()) <= 4096
     assert sum(sizes.values()) <= 4096 + 10
     assert short(bouts(taken, [login(HOUR)])) == ["host over 100000"]
+
+
+def test_a_host_that_is_always_attacked_is_told_once_a_day() -> None:
+    taken = watch()
+    told = bouts(taken, [failed(n * MINUTE) for n in range(3 * 24 * 60)])
+    assert [(bout.over, bout.day) for bout in told] == [
+        (False, False),
+        (False, True),
+        (False, True),
+    ]
+    (over,) = bouts(taken, [login(80 * HOUR)])
+    sums = [told[1].times, told[2].times, over.times]
+    assert over.over and sum(sums) == 3 * 24 * 60 and min(sums) > 1000
+    assert told[2].began_us == told[1].last_us

@@ -143,3 +143,13 @@ def test_names_are_an_attackers_and_are_made_harmless() -> None:
     assert made[:3] == ["大量登录失败告警通知", "服务器：far", "IP地址：2001:db8::/64"]
     assert len(made) == 8
     assert "<" not in "".join(made)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_day_of_it_says_that_it_goes_on(language: str) -> None:
+    for scope in Scope:
+        made = bout_notice(bout(scope, day=True), server(language))
+        first, *rest = lines(made, language)
+        assert made.severity is Severity.ROUTINE and "通知" in first
+        assert any(("一天的合计" if language == "zh" else "sum of a day") in line for line in rest)
+        assert ("持续" if language == "zh" else "go") in made.title

@@ -17,6 +17,8 @@ NAMES = 50
 STEP_BACK_US = 3_600_000_000
 """A log whose time goes back further than this had its clock set."""
 MINUTE_US = 60_000_000
+DAY_US = 1440 * MINUTE_US
+"""How long a sum may wait for the end: some hosts are always under attack."""
 
 Counted = tuple[int, int, str]
 """A failure of a bout: when, how many, whose name it adds."""
@@ -112,7 +114,7 @@ class Bouts:
                 one.names, one.more = [one.subject], False
         return [one for _, one in taken]
 
-    def _told(self, running: Running, *, over: bool) -> Bout:
+    def _told(self, running: Running, *, over: bool, day: bool = False) -> Bout:
         return Bout(
             scope=self.scope,
             over=over,
@@ -125,18 +127,25 @@ class Bouts:
             names=tuple(running.names),
             more=running.more,
             minutes=self._quiet_minutes if over else self._minutes,
+            day=day,
         )
 
     # --- the end ----------------------------------------------------------------------------------
 
     def advance(self, host: str | None, us: int) -> list[Bout]:
-        """Time of a host has gone on: the bouts that are over by then."""
+        """Time of a host has gone on: the bouts that are over by then, and the sums of those that
+        have been running for a day."""
         over = []
         for key, running in list(self._running.items()):
             if running.host != host:
                 continue
             if us >= running.last_us + self._quiet_us:
                 over.append(self._end(key, running))
+            elif running.last_us - running.began_us >= DAY_US:
+                over.append(self._told(running, over=False, day=True))
+                running.began_us, running.count = running.last_us, 0
+                running.names, running.more = [], False
+                self._running.put(key, running)
             elif us < running.last_us - STEP_BACK_US:
                 running.last_us = us
                 self._running.put(key, running)

@@ -34,6 +34,7 @@ _WHY = {
     Scope.HOST: "{} 分钟内此服务器上的失败过多；此后不再逐个通知，平息后一并汇总",
     Scope.SWEEP: "{} 分钟内同一地址试探了多个不存在的账户；平息后汇总",
 }
+_DAY = "仍在继续；这是一天的合计"
 _OVER = "已有 {} 分钟没有新的失败"
 
 
@@ -64,23 +65,36 @@ def bout_notice(bout: Bout, server: Server) -> Notice:
         ("最近", say.time_us(bout.last_us)),
         ("失败次数", str(bout.times)),
         (of_names, _names(say, bout)),
-        ("说明", say(_OVER if bout.over else _WHY[bout.scope]).format(bout.minutes)),
+        ("说明", say(_about(bout)).format(bout.minutes)),
     ]
-    if bout.scope is Scope.SWEEP:
-        word = "账户试探结束" if bout.over else "账户试探"
-    else:
-        word = "大量登录失败结束" if bout.over else "大量登录失败告警"
+    word = _word(bout)
     words = [say.time_us(bout.at_us), say(word)]
     places = (user, address, server.of(bout.host))
     words += [one_word(text) if text else "-" for text in places]
     return Notice(
         kind="failures",
-        severity=Severity.ROUTINE if bout.over else Severity.ABNORMAL,
+        severity=Severity.ROUTINE if bout.over or bout.day else Severity.ABNORMAL,
         title=say(f"{word}通知"),
         pairs=say.pairs(pairs),
         digest=" ".join([*words, f"×{bout.times}"]),
         at_us=bout.at_us,
     )
+
+
+def _about(bout: Bout) -> str:
+    if bout.day:
+        return _DAY
+    return _OVER if bout.over else _WHY[bout.scope]
+
+
+def _word(bout: Bout) -> str:
+    """What it is called, in the title and in a digest."""
+    base = "账户试探" if bout.scope is Scope.SWEEP else "大量登录失败"
+    if bout.day:
+        return f"{base}持续"
+    if bout.over:
+        return f"{base}结束"
+    return base if bout.scope is Scope.SWEEP else f"{base}告警"
 
 
 def _names(say: Speaker, bout: Bout) -> str | None:
