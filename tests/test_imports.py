@@ -19,6 +19,7 @@ LOW: dict[str, set[str]] = {
     "sd_notify": set(),
     "clock": {"errors"},
     "strict": {"errors"},
+    "entries": set(),
     "schema": set(),
     "layers": {"errors", "strict"},
     "detect": {"model", "strict"},  # pure; strict for what its settings refuse
@@ -51,6 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 ENTRY = {"__init__": set[str](), "__main__": {"cli"}}
 THIRD_PARTY = {
+    "apprise": {"notify/apprise.py"},
     "rich": {"cli/output.py"},
     "requests": {"notify/http.py"},
     "urllib3": {"notify/http.py"},

@@ -12,14 +12,13 @@ from pathlib import Path
 from sqlite3 import Connection, Error
 
 from usersessionmon.config import MonitorSettings, Settings, find_config, load
+from usersessionmon.entries import JournalHandler
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.store import db
 from usersessionmon.store.faults import trouble
 from usersessionmon.store.place import reading, state_dir
 
 from .output import complain, printable
-
-_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
 
 
 def settings_of(options: argparse.Namespace) -> Settings:
@@ -40,30 +39,41 @@ def settings_if_any(options: argparse.Namespace) -> Settings:
 
 
 class _Format(logging.Formatter):
-    """Plain lines; for systemd with the priority in front (sd-daemon(3))."""
+    """Plain lines, with the level in front where nothing else tells it."""
 
-    def __init__(self, *, for_systemd: bool) -> None:
+    def __init__(self, *, with_level: bool) -> None:
         super().__init__("%(message)s")
-        self._for_systemd = for_systemd
+        self._with_level = with_level
 
     def format(self, record: logging.LogRecord) -> str:
         text = "\n".join(printable(line) for line in super().format(record).splitlines())
-        if self._for_systemd:
-            level = _PRIORITIES.get(record.levelno, 6)
-            return "\n".join(f"<{level}>{line}" for line in text.splitlines())
-        if record.levelno >= logging.WARNING:
+        if self._with_level and record.levelno >= logging.WARNING:
             return f"{record.levelname.lower()}: {text}"
         return text
 
 
 def log_to_stderr(level: str) -> None:
-    """Send the program's own log to standard error, where systemd and people read it."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Format(for_systemd="JOURNAL_STREAM" in os.environ))
+    """Send the program's own log to standard error, where people read it; where that leads to the
+    journal, straight there with its fields."""
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Format(with_level=True))
+    if _is_journal(sys.stderr.fileno(), os.environ.get("JOURNAL_STREAM", "")):
+        handler = JournalHandler(handler)
+        handler.setFormatter(_Format(with_level=False))
     logger = logging.getLogger("usersessionmon")
     logger.handlers[:] = [handler]
     logger.propagate = False
     logger.setLevel(level.upper())
+
+
+def _is_journal(descriptor: int, stream: str) -> bool:
+    """Whether the descriptor is the stream that systemd connected to the journal
+    (systemd.exec(5), ``$JOURNAL_STREAM``)."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return False
+    return stream == f"{found.st_dev}:{found.st_ino}"
 
 
 def check_path(path: str) -> None:
