@@ -59,7 +59,9 @@ def _colour(notices: Sequence[Notice]) -> str:
 
 def _fields(page: Page, say: Speaker) -> list[object]:
     """The lines in order, short ones side by side."""
-    fields = [_field(name, line_of(say, name, value)) for name, value in page.pairs if value]
+    fields = [
+        _field(name, line_of(say, name, value)) for name, value in page.pairs if name or value
+    ]
     return [{"tag": "div", "fields": fields}] if fields else []
 
 

@@ -36,9 +36,14 @@ def harmless(text: str, limit: int = VALUE_LIMIT) -> str:
     return clean
 
 
+def visible(text: str, limit: int = VALUE_LIMIT) -> str:
+    """``harmless``, and what nothing can be seen of as ``\ufffd``."""
+    return harmless(text, limit) or "\ufffd"
+
+
 def one_word(text: str) -> str:
-    """``harmless`` as one word, so that it cannot pass for two."""
-    return harmless(text).replace(" ", "␣")
+    """``visible`` as one word, so that it cannot pass for two."""
+    return visible(text).replace(" ", "␣")
 
 
 def _one(character: str) -> str:

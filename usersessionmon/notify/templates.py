@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from usersessionmon.strict import nearest, shown
 
-from .sanitize import harmless
+from .sanitize import visible
 
 KEYWORD = "通知"
 """Bots with keyword protection refuse what lacks it."""
@@ -61,7 +61,7 @@ class Line(NamedTuple):
 
     def filled(self, values: Mapping[str, str | None], limit: int = 100) -> str:
         return "".join(
-            harmless(values.get(text) or "-", limit) if is_hole else text
+            visible(values.get(text) or "-", limit) if is_hole else text
             for text, is_hole in self.pieces
         )
 

@@ -23,7 +23,7 @@ from usersessionmon.model import (
 )
 
 from .base import Queued
-from .sanitize import VALUE_LIMIT, harmless, one_word
+from .sanitize import harmless, one_word, visible
 from .unusual import GRAVE, sentence
 from .words import Server, Speaker, Voice
 
@@ -260,7 +260,7 @@ def _single(say: Speaker, queued: Queued, now_us: int) -> Page:
 
 
 def _harmless_pair(name: str, value: str) -> tuple[str, str]:
-    return harmless(name), harmless(value, VALUE_LIMIT if name else LINE_LIMIT)
+    return harmless(name), visible(value) if name else harmless(value, LINE_LIMIT)
 
 
 def _digest(say: Speaker, batch: Sequence[Queued], now_us: int) -> list[str]:
