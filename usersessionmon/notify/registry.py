@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from . import dingtalk, feishu, webhook, wecom
+from . import apprise, dingtalk, feishu, mail, webhook, wecom
 from .courier import BatchChannel
 from .pace import Budget
 from .settings import (
+    AppriseSettings,
     ChannelSettings,
     DingTalkSettings,
     FeishuSettings,
+    MailSettings,
     WebhookSettings,
     WeComSettings,
 )
@@ -17,7 +19,7 @@ from .words import Voice
 
 def channel_of(name: str, where: str, settings: ChannelSettings, voice: Voice) -> BatchChannel:
     """The channel called ``name``; ``where`` its settings stand, for messages (``channels.ops``).
-    Raises UserError when a file that they name cannot be used."""
+    Raises UserError when they, or a file that they name, cannot be used."""
     match settings:
         case FeishuSettings():
             return feishu.make(name, where, settings, voice)
@@ -27,8 +29,10 @@ def channel_of(name: str, where: str, settings: ChannelSettings, voice: Voice) -
             return wecom.make(name, where, settings, voice)
         case WebhookSettings():
             return webhook.make(name, where, settings, voice)
-        case _:
-            raise NotImplementedError(settings.TYPE)
+        case MailSettings():
+            return mail.make(name, where, settings, voice)
+        case AppriseSettings():
+            return apprise.make(name, where, settings, voice)
 
 
 def budget_of(settings: ChannelSettings) -> Budget:

@@ -158,17 +158,24 @@ class MailSettings:
         refuse([*self._mistakes(), *_either("password", self), *_budget(self)])
 
     def _mistakes(self) -> Iterator[BadValueError]:
-        if not self.host:
-            yield BadValueError("host", "is needed: the name of the mail server")
+        if not _HOST.fullmatch(self.host) and not _is_address(self.host):
+            yield BadValueError("host", "is needed: the mail server, such as smtp.example.com")
         if not 0 <= self.port <= 65535:
             yield BadValueError("port", "must be from 0 (the usual one) to 65535")
         for key, texts in (("sender", (self.sender,)), ("to", self.to or ("",))):
             if not all(_MAIL.fullmatch(text) for text in texts):
                 yield BadValueError(key, "must be mail addresses such as ops@example.com")
-        if (self.password or self.password_file) and not self.user:
-            yield BadValueError("user", "is needed where there is a password")
+        if len(self.to) > _RECIPIENTS:
+            yield BadValueError("to", f"must be at most {_RECIPIENTS} addresses")
+        if bool(self.password or self.password_file) != bool(self.user):
+            yield BadValueError("user", "user and password (or password_file) go together")
+        if not self.user.isprintable():
+            yield BadValueError("user", "must not hold control characters")
         if self.user and self.security is Security.NONE:
             yield BadValueError("security", "none would send the password in the clear")
+
+
+APPRISE_URLS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +192,13 @@ class AppriseSettings:
     reserve: int = 3
 
     def __post_init__(self) -> None:
-        refuse([*_needed("urls", self), *_either("urls", self), *_budget(self)])
+        mistakes = [*_needed("urls", self), *_either("urls", self), *_budget(self)]
+        if len(self.urls) > APPRISE_URLS:
+            mistakes.append(BadValueError("urls", f"must be at most {APPRISE_URLS}"))
+        for number, url in enumerate(self.urls, 1):
+            if not url or not url.isprintable():
+                mistakes.append(BadValueError("urls", f"number {number} is no address"))
+        refuse(mistakes)
 
 
 ChannelSettings = (
@@ -282,7 +295,12 @@ KINDS = (
     "test",
 )
 """What ``model.Notice.kind`` can be."""
-_MAIL = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}")
+_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_MAIL = re.compile(
+    rf"(?=.{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?=.{{1,253}}$)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
+)
+_RECIPIENTS = 50
 
 
 def networks_mistakes(key: str, networks: tuple[str, ...]) -> Iterator[BadValueError]:
@@ -313,6 +331,14 @@ def check_webhook(key: str, url: str) -> None:
     if parts.scheme == "http" and _is_loopback(host):
         return
     raise BadValueError(key, "must begin with https:// (http:// only for loopback addresses)")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return text.isprintable()  # an IPv6 zone may hold anything
 
 
 def _is_loopback(host: str) -> bool:
