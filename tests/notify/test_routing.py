@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.notify.support import login, logout, notice
+from usersessionmon.detect.fold_settings import QuietHoursSettings
+from usersessionmon.detect.quiet import QuietHours
 from usersessionmon.model import Notice, Severity
-from usersessionmon.notify.routing import Router
+from usersessionmon.notify.routing import NIGHT, Router
 from usersessionmon.notify.settings import MentionSettings, RouteSettings
 
 NOW_US = 1
@@ -91,3 +94,47 @@ def test_of_a_broken_channel_the_others_hear(
 def test_without_routes_all_but_the_broken_channel_hear() -> None:
     assert where(Router(ALL), replace(notice(login()), not_to="feishu")) == ("ops",)
     assert where(Router(("feishu",)), replace(notice(login()), not_to="feishu")) == ()
+
+
+EIGHT = 1_795_248_000_000_000 + 23 * 3_600_000_000
+"""2026-11-22 08:00 by Berlin's clock."""
+
+
+def at_night() -> Router:
+    night = QuietHours(QuietHoursSettings(("22:00-08:00",)), ZoneInfo("Europe/Berlin"))
+    return Router(ALL, held=night.end)
+
+
+@pytest.mark.parametrize("before", [1, 60_000_000, 7 * 3_600_000_000, 10 * 3_600_000_000])
+def test_the_routine_of_the_night_waits_for_the_morning(before: int) -> None:
+    (posted,) = at_night().post([notice(login(at_us=EIGHT + 1))], EIGHT - before)
+    assert (posted.held_us, posted.bundle) == (EIGHT, NIGHT)
+
+
+@pytest.mark.parametrize("now_us", [EIGHT, EIGHT - 10 * 3_600_000_000 - 1])
+def test_by_day_nothing_is_held_whenever_it_happened(now_us: int) -> None:
+    (posted,) = at_night().post([notice(login(at_us=EIGHT - 1))], now_us)
+    assert (posted.held_us, posted.bundle) == (None, "")
+
+
+def test_one_night_after_the_other() -> None:
+    router, day = at_night(), 86_400_000_000
+    held = [
+        posted.held_us
+        for now_us in (EIGHT - 2, EIGHT - 1, EIGHT, EIGHT + day - 1, EIGHT - day - 1)
+        for posted in router.post([notice(login())], now_us)
+    ]
+    assert held == [EIGHT, EIGHT, None, EIGHT + day, EIGHT - day]
+
+
+def test_the_abnormal_and_what_is_waited_for_are_not_held() -> None:
+    told = [notice(logout(abnormal=True))]
+    told += [replace(notice(login()), kind=kind) for kind in ("report", "heartbeat", "test")]
+    assert {posted.held_us for posted in at_night().post(told, EIGHT - 1)} == {None}
+
+
+def test_held_or_not_it_goes_where_its_route_says() -> None:
+    night = QuietHours(QuietHoursSettings(("00:00-23:00",)), ZoneInfo("UTC"))
+    router = Router(ALL, [RouteSettings(("ops",))], held=night.end)
+    (posted,) = router.post([notice(login())], EIGHT)
+    assert (posted.channels, posted.bundle) == (("ops",), NIGHT)

@@ -30,6 +30,7 @@ _COUNTS = {
     "quieted": "events that were not told because of quiet",
     "unrouted": "notices that a route without channels kept back",
     "in_maintenance": "events that were not told in a maintenance window",
+    "folded": "events that were not told by themselves because of fold",
 }
 
 
@@ -105,6 +106,12 @@ def show(data: dict[str, Any], zone: tzinfo) -> None:
     for name, text in _COUNTS.items():
         if data[name]:
             say(f"{name:<10} {data[name]} {text}")
+    for name, one in data["purposes"].items():
+        since = f" since {one['since']}" if one["since"] else ""
+        say(
+            f"purpose    {cell(name)}: {one['logins']} logins, {one['logouts']} logouts, "
+            f"{one['failures']} failures, {one['told']} told by themselves{since}"
+        )
     for channel in data["channels"]:
         say(f"{channel['channel']:<10} {', '.join(_channel_words(channel))}")
 

@@ -4,6 +4,7 @@ waits for delivery, what failed."""
 from __future__ import annotations
 
 import argparse
+import json
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from sqlite3 import Connection
@@ -96,9 +97,20 @@ def _of_facts(facts: dict[str, str]) -> dict[str, Any]:
         "losses": int(facts.get("losses", "0")),
         "quieted": int(facts.get("quieted", "0")),
         "in_maintenance": int(facts.get("in_maintenance", "0")),
+        "folded": int(facts.get("folded", "0")),
+        "purposes": _purposes(facts),
         "unrouted": int(facts.get("unrouted", "0")),
         "damaged": _damaged(facts),
         "reload_refused": _refused(facts),
+    }
+
+
+def _purposes(facts: dict[str, str]) -> dict[str, Any]:
+    """What the connections of each purpose did since the last sum was told."""
+    counted: dict[str, dict[str, int]] = json.loads(facts.get("purposes", "{}"))
+    return {
+        name: {**counts, "since": _iso(str(counts.pop("since_us") or ""))}
+        for name, counts in counted.items()
     }
 
 
