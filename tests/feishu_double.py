@@ -7,8 +7,8 @@ A script is a list of steps, one for each request to the hook, in order; when it
 bot behaves.  Steps: ``ok`` (behave) · ``code:N`` or ``code:N:message`` · ``status:N`` ·
 ``429:SECONDS`` (with Retry-After) · ``html`` · ``redirect`` · ``hang`` · ``drip`` (the body, a byte
 at a time) · ``drip-head`` · ``close`` (before any answer) · ``short`` (close inside the answer) ·
-``deliver-cut`` (take the notice, then cut) · ``body:TEXT`` (HTTP 200 with this body) · ``big`` (an
-endless body).  Only ``ok`` and ``deliver-cut`` take a notice.
+``deliver-cut`` (take the notice, then cut) · ``deliver-short`` · ``deliver-hang`` · ``body:TEXT``
+(HTTP 200 with this body) · ``big`` (an endless body).  Only ``ok`` and ``deliver-…`` take a notice.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ PER_MINUTE = 100
 SIGN_SECONDS = 3600
 DRIP_SECONDS = 0.05
 
+_TAKES = frozenset({"ok", "deliver-cut", "deliver-short", "deliver-hang"})
 MESSAGES = {
     0: "success",
     9499: "Bad Request",
@@ -88,6 +89,7 @@ class FeishuDouble:
         """``limits``: refuse beyond 5 requests a second and 100 a minute by ``clock``.
         ``told`` is called for every request, in a thread of the server."""
         self.secret = secret
+        self.token = TOKEN
         self.keyword = keyword
         self.limits = limits
         self.clock: Clock = clock or SystemClock()
@@ -95,6 +97,8 @@ class FeishuDouble:
         """A step for every request that the script has none for; empty: behave."""
         self.refused_text = ""
         """A text that makes a request a "Bad Request"."""
+        self.refused_with = ""
+        """The step that is played for it instead."""
         self.closing = threading.Event()
         self.elsewhere = 0
         """Requests to where ``redirect`` points: nobody should go there."""
@@ -183,7 +187,9 @@ class FeishuDouble:
         with self._changed:
             step = self._script.pop(0) if self._script else (self.always or "ok")
             code = self._code(now_us, path, headers, body, payload)
-            accepted = code == 0 and step in ("ok", "deliver-cut")
+            if self.refused_with and self._is_poisoned(body):
+                step = self.refused_with
+            accepted = code == 0 and step in _TAKES
             text = self.readable(payload) if payload else ""
             one = Received(now_us, path, headers, body, payload, text, step, accepted)
             self._requests.append(one)
@@ -212,11 +218,11 @@ class FeishuDouble:
             last_second = sum(now_us - at < 1_000_000 for at in self._arrivals)
             if last_second > PER_SECOND or len(self._arrivals) > PER_MINUTE:
                 return 11232
-        if path != HOOK + TOKEN:
+        if path != HOOK + self.token:
             return 19001
         if len(body) > MAX_BODY:
             return 19036
-        if self.refused_text and self.refused_text.encode() in body:
+        if self._is_poisoned(body):
             return 9499
         if payload is None or not headers.get("content-type", "").startswith("application/json"):
             return 9499
@@ -227,6 +233,9 @@ class FeishuDouble:
         if self.keyword and self.keyword not in self.readable(payload):
             return 19024
         return 0
+
+    def _is_poisoned(self, body: bytes) -> bool:
+        return bool(self.refused_text) and self.refused_text.encode() in body
 
     def _signed(self, payload: dict[str, Any], now: int) -> bool:
         stamp = payload.get("timestamp")
@@ -413,6 +422,8 @@ _STEPS: dict[str, Callable[[_Handler, str, int], None]] = {
     "drip-head": _Handler.drip_head,
     "close": _Handler.close,
     "deliver-cut": _Handler.close,
+    "deliver-short": _Handler.short,
+    "deliver-hang": _Handler.hang,
     "short": _Handler.short,
     "body": _Handler.body,
     "big": _Handler.big,

@@ -16,6 +16,7 @@ from usersessionmon import __version__
 from usersessionmon.clock import Clock, Waker
 from usersessionmon.errors import TroubleError
 from usersessionmon.model import Batch, Change, Moment, Notice
+from usersessionmon.notify.base import Dropped
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.notify.routing import Router
 from usersessionmon.notify.sanitize import harmless
@@ -24,8 +25,9 @@ from usersessionmon.saving import Saver, UnsavedError
 from usersessionmon.sd_notify import Notifier
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.base import Source
-from usersessionmon.store import counts, db, detectors, outbox, retention, state
+from usersessionmon.store import counts, db, detectors, drops, outbox, retention, state
 from usersessionmon.store.damage import REBUILD, UNTOLD
+from usersessionmon.store.drops import Policy
 from usersessionmon.store.faults import DamagedError, may_pass, trouble
 from usersessionmon.store.retention import Limits
 from usersessionmon.tellers import Teller
@@ -96,6 +98,8 @@ class Monitor:
     opening: Sequence[Notice] = ()
     """Told at the beginning."""
     once: bool = False
+    policy: Policy | None = None
+    """What may wait for each channel; None: everything."""
     told: Sequence[str] = ()
     """Notes of the source that were said before it was opened."""
     look_anew: Callable[[], Sequence[str]] = lambda: ()
@@ -308,7 +312,7 @@ class Monitor:
                 raise damage
 
     def _tidy(self) -> None:
-        """Remove some of the oldest sessions, when nothing else is to be done."""
+        """Remove some of the oldest sessions and notices, when nothing else is to be done."""
         now = self.clock.monotonic()
         if self.limits is None or now < self._tidy_at:
             return
@@ -320,12 +324,22 @@ class Monitor:
             more = False
         self._tidy_at = now + (TIDY_MORE_SECONDS if more else TIDY_SECONDS)
 
+            more = self._drop_old() or more
     def _rebuild(self, batch: Batch) -> None:
         """The log is read again because the state was damaged: what it tells of is known."""
         assert self.told_us is not None
         if batch.records and batch.records[-1].time.us <= self.told_us:
             self.pipeline.forgeries.take()
         now = self.clock.monotonic()
+    def _drop_old(self) -> bool:
+        """Give up some of the notices that waited for too long; True: there is more."""
+        if self.policy is None:
+            return False
+        with db.transaction(self.connection):
+            dropped, more = drops.keep_to_age(self.connection, self.policy, self.clock.now_us())
+        _say_dropped(dropped)
+        return more
+
         if batch.at_end and self._rebuilt_at is None:
             self._rebuilt_at = now
             LOG.warning("%s: rebuilt from the log, as far as it reaches", self.file)
@@ -358,11 +372,13 @@ class Monitor:
 
         def write() -> None:
             state.write_engine(self.connection, delta.connections, delta.hosts, delta.sessions)
-            outbox.enqueue(self.connection, posted, now_us)
+            dropped[:] = outbox.enqueue(self.connection, posted, now_us, self.policy)
             detectors.write_detectors(self.connection, remembered)
             if self._position is not None:
                 state.write_position(self.connection, self.source_name, self._position, now_us)
             self._save_counts(now_us, *counted)
+        dropped: list[Dropped] = []
+
             counts.add_failures(self.connection, changes, now_us)
             counts.add_shapes(self.connection, shapes, now_us)
 
@@ -375,6 +391,7 @@ class Monitor:
             LOG.debug("%s", Told(change))
 
     def _save_counts(self, now_us: int, understood: Counter[str], missed: Counter[str]) -> None:
+        _say_dropped(dropped)
         state.add_coverage(self.connection, understood, missed)
         counts.add_hours(self.connection, understood, missed, now_us)
         self.facts["saved_us"] = str(now_us)
@@ -431,6 +448,17 @@ class Told:
         self._change = change
 
     def __str__(self) -> str:
+def _say_dropped(dropped: Iterable[Dropped]) -> None:
+    """Once for each time that it begins: the channel's announcement has the sum."""
+    for one in dropped:
+        LOG.error(
+            "delivery to %s: notices are dropped, for too many wait or for too long "
+            "(outbox.max_notices, outbox.max_days); %s is told how many",
+            one.channel,
+            one.channel,
+        )
+
+
         change = self._change
         words = [change.kind.value, harmless(change.user or "-")]
         for name, value in (

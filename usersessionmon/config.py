@@ -21,6 +21,7 @@ from usersessionmon.notify.settings import (
     ChannelSettings,
     FeishuSettings,
     MentionSettings,
+    OutboxSettings,
     PersonSettings,
     RouteSettings,
     TemplateSettings,
@@ -132,6 +133,7 @@ class Settings:
     quiet_hours: QuietHoursSettings = field(default_factory=QuietHoursSettings)
     fold: FoldSettings = field(default_factory=FoldSettings)
     keys: dict[str, str] = field(default_factory=dict)
+    outbox: OutboxSettings = field(default_factory=OutboxSettings)
     """What keys are called: fingerprint → name."""
     log: LogSettings = field(default_factory=LogSettings)
     language: Language = Language.ZH

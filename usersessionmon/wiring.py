@@ -26,6 +26,7 @@ from usersessionmon.detect.watch import Watch
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.host import boots, facts
 from usersessionmon.model import Bout, Change, Company, Finding, Forged, Notice, Record, Tally
+from usersessionmon.notify.base import Dropped
 from usersessionmon.notify.courier import BatchChannel
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.notify.folded import daily_notice, in_company
@@ -36,7 +37,7 @@ from usersessionmon.notify.registry import budget_of, channel_of
 from usersessionmon.notify.routing import Router
 from usersessionmon.notify.silent import silent_notice
 from usersessionmon.notify.terminal import TerminalChannel
-from usersessionmon.notify.trouble import damaged_notice
+from usersessionmon.notify.trouble import damaged_notice, dropped_notice
 from usersessionmon.notify.unusual import bout_notice
 from usersessionmon.notify.words import Server, Voice
 from usersessionmon.persons import Persons
@@ -56,6 +57,7 @@ from usersessionmon.sources.tail import TailSource
 from usersessionmon.stock import doubted, moment_of, take_stock, witness
 from usersessionmon.store import db, detectors, state
 from usersessionmon.store.damage import UNTOLD, Damage, set_aside
+from usersessionmon.store.drops import Policy
 from usersessionmon.store.faults import DamagedError, trouble
 from usersessionmon.store.outbox import SqliteOutbox
 from usersessionmon.store.place import holder, locked, make_dir, open_state, state_dir
@@ -299,6 +301,11 @@ def deliveries_of(
     if not settings.all_channels():
         LOG.info("no webhook is configured: notices are printed here")
     deliveries = []
+    server = server_of(settings, here)
+
+    def announce(dropped: Dropped, now_us: int) -> Notice:
+        return dropped_notice(dropped, now_us, server)
+
     for channel, budget in channels_of(settings, here.zone, stream):
         waker = Waker()
         damage: list[DamagedError] = []
@@ -418,6 +425,7 @@ def monitor(
                 facts={"why": choice.why, SINCE: ""},
             )
         finally:
+                policy=Policy(settings.outbox.max_notices, settings.outbox.max_days),
             if source is not None:
                 source.close()
             waker.close()

@@ -21,9 +21,11 @@ from usersessionmon.notify.http import HttpClient
 from usersessionmon.notify.pace import Budget
 from usersessionmon.notify.secret import Secret
 from usersessionmon.notify.text import notice_of
+from usersessionmon.notify.trouble import dropped_notice
 from usersessionmon.notify.words import Server, Voice
 from usersessionmon.store.db import connect, transaction
 from usersessionmon.store.outbox import SqliteOutbox, enqueue
+from usersessionmon.store.outbox_view import Entry, Wanted, entries
 
 NOW_US = 1_795_248_930_000_000  # 2026-11-21 08:15:30 UTC
 SECRET = "usm-test-secret"
@@ -111,7 +113,12 @@ class Post:
             self.waker,
             Budget(),
             random.Random(1),
+            announce=lambda dropped, now_us: dropped_notice(dropped, now_us, server()),
         )
+
+    def abandon(self) -> None:
+        """The process is killed: a new worker, which knows what is in the file."""
+        self.worker = self.new_worker()
 
     def queue(self, *changes: Change) -> None:
         with transaction(self.writer):
@@ -130,6 +137,10 @@ class Post:
                 self.clock.advance(max(0.0, left))
                 return
             self.clock.advance(wait + 0.000_01 if wait else 0.0)
+
+    def asides(self) -> list[Entry]:
+        """What the bot refused for good."""
+        return entries(self.writer, Wanted("feishu", aside=True))
 
     def waiting(self) -> Sequence[Queued]:
         return self.reader.waiting("feishu", 1000, self.clock.now_us())

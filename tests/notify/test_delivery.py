@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.feishu_double import FeishuDouble
-from tests.notify.support import Post, login, logout, post_office, real_clock
+from tests.notify.support import Post, login, logout, notice, post_office, real_clock
 from usersessionmon.notify import courier
 from usersessionmon.notify.base import Answer
 from usersessionmon.store import outbox as store
 from usersessionmon.store.db import transaction
-from usersessionmon.store.outbox import asides
 
 
 @pytest.fixture
@@ -218,15 +217,42 @@ def test_nothing_is_lost_while_it_is_held_for_days(post: Post) -> None:
 @pytest.mark.parametrize(
     "step", ["code:9499:Bad Request", "code:19002", "code:19036", "code:11246", "status:413"]
 )
-def test_a_refused_text_is_set_aside_and_the_next_one_goes_on(post: Post, step: str) -> None:
-    post.double.script(step)
+def test_a_refused_text_is_split_down_to_a_line_and_what_is_refused_still_is_set_aside(
+    post: Post, step: str
+) -> None:
+    post.double.refused_text = "：poison"
+    post.double.refused_with = step
     post.queue(login("poison"), login("next"))
     assert post.step() == 0 and post.step() == 0
-    assert users(post.double) == ["next"]
-    (aside,) = asides(post.writer, "feishu", 10)
-    assert ("用户名", "poison") in aside.notice.pairs and aside.said
+    assert users(post.double) == ["next"], "the next notice goes on"
     post.run(1000)
-    assert len(post.double.requests()) == 2, "never the same bytes again"
+    told = sorted(line for text in post.double.texts()[1:] for line in text.split("\n")[1:])
+    whole = [f"{name}：{value}" for name, value in notice(login("poison")).pairs]
+    assert told == sorted(line for line in whole if "poison" not in line), "all but the one line"
+    (aside,) = post.asides()
+    assert aside.notice.pairs == (("用户名", "poison"),) and aside.said
+    assert not post.waiting()
+    bodies = [one.body for one in post.double.requests()]
+    assert len(set(bodies)) == len(bodies), "never the same bytes again"
+
+
+def test_the_halves_say_what_they_are_of(post: Post) -> None:
+    post.double.script("code:19036", "code:19036")
+    post.queue(login())
+    post.run(10)
+    titles = [text.split("\n")[0] for text in post.double.texts()]
+    assert titles == ["用户登录通知（2/2）", "用户登录通知（1.1/2）", "用户登录通知（1.2/2）"]
+    assert not post.asides() and not post.waiting()
+
+
+def test_the_halves_wait_for_the_outbox(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "BUSY_MS", 10)
+    post.double.script("code:19036")
+    post.queue(login())
+    with transaction(post.writer):
+        assert post.step() > 0, "the halves cannot be written"
+    post.run(100)
+    assert len(post.double.texts()) == 2 and len(post.double.requests()) == 3
 
 
 def test_a_refused_card_falls_back_to_text(tmp_path: Path) -> None:
@@ -240,12 +266,14 @@ def test_a_refused_card_falls_back_to_text(tmp_path: Path) -> None:
         assert len(post.double.texts()) == 2
 
 
-def test_a_card_whose_text_is_refused_too_is_set_aside(tmp_path: Path) -> None:
-    with post_office(tmp_path, "code:11246", "code:19002", card=True) as post:
+def test_a_card_whose_text_is_refused_too_is_split_as_text(tmp_path: Path) -> None:
+    with post_office(tmp_path, "code:11246", "code:19036", card=True) as post:
         post.queue(login("a"), login("b"))
         post.run(5)
-        assert users(post.double) == ["b"]
-        assert len(asides(post.writer, "feishu", 10)) == 1
+        kinds = [one.payload["msg_type"] for one in post.double.requests() if one.payload]
+        assert kinds == ["interactive", "text", "interactive", "text", "text"]
+        assert sorted(users(post.double)) == ["a", "b"]
+        assert not post.asides()
 
 
 def test_a_refused_digest_is_split_until_the_poison_is_found(post: Post) -> None:
@@ -256,10 +284,11 @@ def test_a_refused_digest_is_split_until_the_poison_is_found(post: Post) -> None
     post.run(600)
     told = "\n".join(post.double.texts())
     assert all((f"user{number}" in told) is (number != 13) for number in range(40))
+    assert "登录时间" in told, "the other lines of the poisoned one"
     bodies = [one.body for one in post.double.requests()]
     assert len(set(bodies)) == len(bodies), "never the same bytes again"
-    (aside,) = asides(post.writer, "feishu", 10)
-    assert ("用户名", "poison") in aside.notice.pairs
+    (aside,) = post.asides()
+    assert aside.notice.pairs == (("用户名", "poison"),)
     assert not post.waiting()
 
 

@@ -73,7 +73,10 @@ def _of_the_channels(data: dict[str, Any]) -> Iterator[str]:
     for channel in data["channels"]:
         name, age = channel["channel"], channel["oldest_age"]
         if channel["set_aside"]:
-            yield f"{name}: {channel['set_aside']} notices were refused and set aside"
+            yield (
+                f"{name}: {channel['set_aside']} notices were refused and set aside: "
+                "user-session-monitor outbox list --failed"
+            )
         elif channel["trouble"]:
             yield f"{name}: {channel['waiting']} notices wait: {channel['said']}"
         elif age is not None and age > WAITING_SECONDS:
@@ -137,7 +140,11 @@ def _channel_words(channel: dict[str, Any]) -> list[str]:
     waiting = f"{channel['waiting']} waiting"
     if channel["oldest_age"] is not None:
         waiting += f" (the oldest for {span_text(channel['oldest_age'])})"
+    if channel["held"]:
+        waiting += f" ({channel['held']} held on purpose)"
     words = [waiting, f"{channel['set_aside']} set aside"]
+    if channel["dropped_total"]:
+        words.append(f"{channel['dropped_total']} dropped in all")
     if channel["delivered"]:
         words.append(f"last delivered {channel['delivered']}")
     if channel["trouble"] and channel["said"]:

@@ -14,7 +14,7 @@ from usersessionmon.app import REFUSED
 from usersessionmon.clock import SystemClock
 from usersessionmon.notify.base import Answer
 from usersessionmon.silence import LAST, SINCE
-from usersessionmon.store import counts, outbox, state
+from usersessionmon.store import counts, outbox_view, state
 from usersessionmon.store.damage import Damage
 from usersessionmon.store.place import holder, noted_trouble
 from usersessionmon.wiring import zone_of
@@ -76,7 +76,10 @@ def _standing(connection: Connection, zone: tzinfo) -> dict[str, Any]:
             for program, text, count in counts.read_shapes(connection, _SHAPES)
         ],
         "hours": _hours(connection, zone),
-        "channels": [_channel(report) for report in outbox.report(connection)],
+        "channels": [
+            _channel(report)
+            for report in outbox_view.report(connection, SystemClock().now_us())
+        ],
     }
 
 
@@ -163,14 +166,16 @@ def _refused(facts: dict[str, str]) -> dict[str, Any] | None:
     return {"at": _iso(at_us), "why": why} if why else None
 
 
-def _channel(report: outbox.ChannelReport) -> dict[str, Any]:
+def _channel(report: outbox_view.ChannelReport) -> dict[str, Any]:
     answer = report.state.answer
     return {
         "channel": report.channel,
         "waiting": report.waiting,
         "oldest": _iso(_text(report.oldest_us)),
         "oldest_age": _age(_text(report.oldest_us)),
+        "held": report.held,
         "set_aside": report.set_aside,
+        "dropped_total": report.dropped,
         "answer": answer,
         "said": report.state.said,
         "delivered": _iso(_text(report.state.delivered_us)),

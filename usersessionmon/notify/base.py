@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -45,7 +45,8 @@ class Queued:
     plain: bool = False
     """True when the channel refused its rich form: send plain text."""
     bundle: str = ""
-    """As in ``Posted``."""
+    held_us: int | None = None
+    """Both as in ``Posted``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,28 @@ class Posted:
     title)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What a channel will never get: too much of it waited, or for too long."""
+
+    channel: str
+    routine: int
+    abnormal: int
+    first_us: int
+    last_us: int
+    """When the first and the last of it had happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What there is to do for a channel beside its queue."""
+
+    dropped: int = 0
+    """So many were dropped and are to be announced; 0 while another announcement waits."""
+    nudged_us: int | None = None
+    """When a person asked last for the channel to be tried at once."""
+
+
 class Channel(Protocol):
     """Where notices go.  One file in ``notify`` each."""
 
@@ -96,10 +119,19 @@ class Outbox(Protocol):
     """The durable queue as a delivery worker sees it; each call is one transaction."""
 
     def waiting(self, channel: str, limit: int, now_us: int) -> Sequence[Queued]:
-        """What is undelivered and not held beyond ``now_us``, abnormal before routine, then by
-        number."""
+        """What is undelivered and not held beyond ``now_us``: what has no bundle, then one bundle
+        after the other; of each the abnormal before the routine, then by number."""
 
-    def depth(self, channel: str, now_us: int) -> int: ...
+    def depth(self, channel: str, now_us: int) -> int:
+        """How many ``waiting`` would give without a limit."""
+
+    def due_us(self, channel: str, now_us: int) -> int | None:
+        """When the next held one may be sent; None: none is held."""
+
+    def errand(self, channel: str) -> Errand: ...
+
+    def announce(self, channel: str, now_us: int, word: Callable[[Dropped], Notice]) -> None:
+        """Queue a notice of what was dropped, which is thereby told, unless another one waits."""
 
     def delivered(self, channel: str, numbers: Sequence[int], at_us: int) -> None: ...
 
@@ -107,6 +139,9 @@ class Outbox(Protocol):
         """One more attempt that did not deliver."""
 
     def set_plain(self, channel: str, numbers: Sequence[int]) -> None: ...
+
+    def split(self, channel: str, number: int, halves: Sequence[Notice]) -> None:
+        """Put ``halves`` in the place of one; nothing where that is gone."""
 
     def set_aside(self, channel: str, numbers: Sequence[int], at_us: int, said: str) -> None:
         """Refused for good: kept with the answer, never sent again."""

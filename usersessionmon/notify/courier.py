@@ -10,25 +10,22 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Protocol
 
 from usersessionmon.clock import Clock
 from usersessionmon.errors import TroubleError
-from usersessionmon.model import Severity
+from usersessionmon.model import Notice
 
-from .base import Answer, Channel, ChannelState, Outbox, Queued, Result
-from .pace import Backoff, Budget, jittered
+from . import condition
+from .base import Answer, Channel, ChannelState, Dropped, Errand, Outbox, Queued, Result
+from .choice import WINDOW, choose
+from .condition import Herald
+from .pace import Budget, Patience, jittered
+from .split import halves
 
 IDLE_SECONDS = 15.0
-"""A worker with nothing to do looks this often, even if nobody wakes it."""
-WINDOW = 200
-"""The most that one digest tells."""
-BACKLOG = 8
-BACKLOG_SECONDS = 30
-"""More than ``BACKLOG`` waiting, the oldest for longer than this: the channel was down."""
-UNKNOWN_LIMIT = 10
-"""Unknown answers in a row that are taken for a matter of configuration."""
+"""A worker with nothing to do looks this often, even if nobody wakes it; one that pauses looks as
+often whether somebody asked to try at once."""
 
 
 class BatchChannel(Channel, Protocol):
@@ -47,12 +44,8 @@ class WorkerOutbox(Outbox, Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """What to send now; an empty batch: wait."""
-
-    batch: Sequence[Queued]
-    wait: float
+Announce = Callable[[Dropped, int], Notice]
+"""The notice of what was dropped, given that and the moment (microseconds UTC)."""
 
 
 class Courier:
@@ -66,6 +59,7 @@ class Courier:
         budget: Budget,
         rng: random.Random,
         log: logging.Logger,
+        announce: Announce | None = None,
     ) -> None:
         self.resting = False
         """After a step: True when nothing can be sent before something changes or a pause ends."""
@@ -74,28 +68,28 @@ class Courier:
         self._clock = clock
         self._budget = budget
         self._rng = rng
-        self._backoff = Backoff(rng)
+        self._patience = Patience(rng)
         self._log = log
+        self._announce = announce
+        self._herald = Herald(channel.name, log)
         self._outbox: WorkerOutbox | None = None
         self._state: ChannelState | None = None
         self._unwritten: list[Callable[[WorkerOutbox], None]] = []
-        self._not_before = 0.0
+        self._outbox_not_before = 0.0
         self._outbox_failures = 0
-        self._unknown_in_row = 0
         self._digest_limit = WINDOW
-        self._told: str | None = None
 
     def step(self, now_us: int) -> float:
-        """At most one exchange.  Seconds until there may be more to do; 0: at once."""
+        """At most one exchange.  Seconds until there may be more to do; 0: at once.  A pause of the
+        channel is cut short by a nudge: look again after ``IDLE_SECONDS`` at the latest."""
         self.resting = True
-        now = self._clock.monotonic()
-        if now < self._not_before:
-            return self._not_before - now
+        if self._clock.monotonic() < self._outbox_not_before:
+            return self._outbox_not_before - self._clock.monotonic()
         try:
             if self._outbox is None:
                 self._outbox = self._outbox_factory()
             self._write_down(self._outbox)
-            wait = self._deliver(self._outbox, now_us)
+            wait = self._work(self._outbox, now_us)
             self._write_down(self._outbox)
         except TroubleError as error:
             return self._outbox_trouble(error)
@@ -104,50 +98,41 @@ class Courier:
             self._log.warning("delivery to %s: the outbox works again", self._channel.name)
         return wait
 
-    def _deliver(self, outbox: WorkerOutbox, now_us: int) -> float:
+    def _work(self, outbox: WorkerOutbox, now_us: int) -> float:
+        errand = outbox.errand(self._channel.name)
+        pause = self._patience.left(self._clock.monotonic(), errand.nudged_us)
+        return pause if pause > 0 else self._deliver(outbox, errand, now_us)
+
+    def _deliver(self, outbox: WorkerOutbox, errand: Errand, now_us: int) -> float:
         name = self._channel.name
         if self._state is None:
             self._state = outbox.state(name)
         waiting = outbox.waiting(name, WINDOW, now_us)
+        word = self._announce
+        if word is not None and errand.dropped and (not waiting or self._works()):
+            outbox.announce(name, now_us, lambda dropped: word(dropped, now_us))
+            waiting = outbox.waiting(name, WINDOW, now_us)
         if not waiting:
-            return IDLE_SECONDS
-        choice = self._choose(waiting, outbox, now_us)
+            due_us = outbox.due_us(name, now_us)
+            return IDLE_SECONDS if due_us is None else min(IDLE_SECONDS, (due_us - now_us) / 1e6)
+        now = self._clock.monotonic()
+        choice = choose(waiting, lambda: outbox.depth(name, now_us), self._budget, now, now_us)
         if not choice.batch:
             self.resting = choice.wait > 1.0
             return choice.wait
-        result = self._channel.send(choice.batch, now_us=now_us)
+        batch = choice.batch
+        if choice.digest:
+            batch = batch[: self._digest_limit]
+            batch = batch[: self._channel.fits(batch, now_us=now_us)]
+        result = self._channel.send(batch, now_us=now_us)
         self._budget.spend(self._clock.monotonic())
-        return self._settle(choice.batch, result, self._clock.now_us())
+        return self._settle(batch, result, self._clock.now_us())
 
-    def _choose(self, waiting: Sequence[Queued], outbox: WorkerOutbox, now_us: int) -> _Choice:
-        """The abnormal may use the reserve; the routine waits for the budget."""
-        now = self._clock.monotonic()
-        wait = self._budget.wait(now)
-        if wait == 0:
-            free = self._budget.free(now)
-            many = len(waiting)
-            if many == WINDOW:
-                many = outbox.depth(self._channel.name, now_us)
-            return _Choice(self._batch(waiting, many, free, now_us), 0.0)
-        urgent = [queued for queued in waiting if queued.notice.severity is Severity.ABNORMAL]
-        if not urgent:
-            return _Choice((), wait)
-        urgent_wait = self._budget.wait(now, urgent=True)
-        if urgent_wait > 0:
-            return _Choice((), urgent_wait)
-        free = self._budget.free(now, urgent=True)
-        return _Choice(self._batch(urgent, len(urgent), free, now_us), 0.0)
-
-    def _batch(
-        self, waiting: Sequence[Queued], many: int, free: int, now_us: int
-    ) -> Sequence[Queued]:
-        """One notice; a digest beyond the budget or after an outage."""
-        oldest_us = min(queued.queued_us for queued in waiting)
-        backlog = many > BACKLOG and now_us - oldest_us > BACKLOG_SECONDS * 1_000_000
-        if not backlog and many <= free:
-            return waiting[:1]
-        chosen = waiting[: self._digest_limit]
-        return chosen[: self._channel.fits(chosen, now_us=now_us)]
+    def _works(self) -> bool:
+        """While the channel fails, what is dropped is summed up, to be told at once when it works
+        again."""
+        last = self._state.answer if self._state is not None else None
+        return last in (None, Answer.DELIVERED, Answer.PAYLOAD)
 
     def close(self) -> None:
         """Write what is still to be noted, and close the outbox; in the thread that used it."""
@@ -169,11 +154,10 @@ class Courier:
         """Note what is to be written, set the pause, and say how long to wait."""
         numbers = [queued.number for queued in batch]
         name = self._channel.name
-        answer = self._meaning(result.answer)
-        match answer:
+        answer, wait = self._patience.after(result, self._clock.monotonic())
+        match result.answer:
             case Answer.DELIVERED:
                 self._unwritten.append(lambda outbox: outbox.delivered(name, numbers, now_us))
-                self._backoff.reset()
                 self._digest_limit = min(WINDOW, self._digest_limit * 2)
             case Answer.PAYLOAD:
                 self._refused(batch, result, now_us)
@@ -184,81 +168,35 @@ class Courier:
                 )
             case Answer.THROTTLED | Answer.CONFIGURATION:
                 pass  # surely not taken: nothing to note of the notices
-        wait = self._pause(answer, result)
         self.resting = wait > 0
-        self._not_before = self._clock.monotonic() + wait
-        self._remember(answer, result, now_us, wait)
+        before = self._state or ChannelState()
+        self._state = state = condition.after(before, answer, result, now_us, wait)
+        self._unwritten.append(lambda outbox: outbox.save_state(name, state))
+        self._herald.tell(answer, result.said, wait)
         return wait
 
-    def _meaning(self, answer: Answer) -> Answer:
-        self._unknown_in_row = self._unknown_in_row + 1 if answer is Answer.UNKNOWN else 0
-        return Answer.CONFIGURATION if self._unknown_in_row >= UNKNOWN_LIMIT else answer
-
-    def _pause(self, answer: Answer, result: Result) -> float:
-        if answer in (Answer.DELIVERED, Answer.PAYLOAD):
-            return 0.0
-        pause = self._backoff.pause(answer)
-        if result.retry_after is not None and answer in (Answer.THROTTLED, Answer.TRANSIENT):
-            return result.retry_after
-        return pause
-
     def _refused(self, batch: Sequence[Queued], result: Result, now_us: int) -> None:
-        """Never the same bytes again: plainer, then fewer, then set aside."""
+        """Never the same bytes again: plainer, then fewer, then in two, then set aside."""
         numbers = [queued.number for queued in batch]
         name = self._channel.name
         if not self._channel.is_plain(batch):
             self._unwritten.append(lambda outbox: outbox.set_plain(name, numbers))
-        elif len(batch) > 1:
+            return
+        if len(batch) > 1:
             self._digest_limit = len(batch) // 2
-        else:
-            self._unwritten.append(
-                lambda outbox: outbox.set_aside(name, numbers, now_us, result.said)
-            )
-            self._log.error(
-                "delivery to %s: notice %d refused and set aside: %s", name, *numbers, result.said
-            )
-
-    def _remember(self, answer: Answer, result: Result, now_us: int, wait: float) -> None:
-        """The channel's state for ``status``, and a line in the log when it has changed."""
-        before = self._state or ChannelState()
-        delivered = answer is Answer.DELIVERED
-        self._state = state = replace(
-            before,
-            answer=answer,
-            said=result.said,
-            failures_in_row=0 if delivered else before.failures_in_row + 1,
-            delivered_us=now_us if delivered else before.delivered_us,
-            tried_us=now_us,
-            retry_us=now_us + round(wait * 1_000_000) if wait else None,
-        )
-        name = self._channel.name
-        self._unwritten.append(lambda outbox: outbox.save_state(name, state))
-        if answer is not Answer.PAYLOAD:
-            self._tell(answer, result, wait)
-
-    def _tell(self, answer: Answer, result: Result, wait: float) -> None:
-        """Once for each change: not for each attempt."""
-        name = self._channel.name
-        if answer is Answer.DELIVERED:
-            if self._told is not None:
-                self._log.info("delivery to %s: works again", name)
-            self._told = None
             return
-        held = answer is Answer.CONFIGURATION
-        change = result.said if held else answer.value
-        if change == self._told:
-            return
-        self._told = change
-        if held:
-            self._log.error(
-                "delivery to %s: HELD until this is mended: %s; notices are kept, next in %.0f s",
-                name, result.said, wait,
-            )  # fmt: skip
-        else:
+        two = None if batch[0].bundle else halves(batch[0].notice)
+        if two is not None:
+            self._unwritten.append(lambda outbox: outbox.split(name, numbers[0], two))
             self._log.warning(
-                "delivery to %s: %s: %s; notices are kept, next try in %.0f s",
-                name, answer.value, result.said, wait,
+                "delivery to %s: notice %d refused and split in two: %s",
+                name, *numbers, result.said,
             )  # fmt: skip
+            return
+        self._unwritten.append(lambda outbox: outbox.set_aside(name, numbers, now_us, result.said))
+        self._log.error(
+            "delivery to %s: notice %d refused and set aside: %s", name, *numbers, result.said
+        )
 
     # The outbox
 
@@ -278,5 +216,5 @@ class Courier:
         if self._outbox is not None:
             self._outbox.close()  # a new connection may fare better
             self._outbox = None
-        self._not_before = max(self._not_before, self._clock.monotonic() + wait)
+        self._outbox_not_before = self._clock.monotonic() + wait
         return wait

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from usersessionmon.clock import Clock, Waker
 
-from .courier import IDLE_SECONDS, BatchChannel, Courier, WorkerOutbox
+from .courier import IDLE_SECONDS, Announce, BatchChannel, Courier, WorkerOutbox
 from .pace import Budget
 
 LOG = logging.getLogger("usersessionmon.delivery")
@@ -27,15 +27,19 @@ class DeliveryWorker:
         budget: Budget | None = None,
         rng: random.Random | None = None,
         log: logging.Logger = LOG,
+        announce: Announce | None = None,
     ) -> None:
         """``outbox_factory`` is called in the worker's thread.  ``waker`` is this worker's own:
-        wake it after notices were queued.  ``budget``: Feishu's by default."""
+        wake it after notices were queued.  ``budget``: Feishu's by default.
+        ``announce`` words what was dropped; None: nothing ever is."""
         spread = rng or random.Random()  # noqa: S311  spreads retries, guards nothing
         self._channel = channel
         self._clock = clock
         self._waker = waker
         self._log = log
-        self._courier = Courier(channel, outbox_factory, clock, budget or Budget(), spread, log)
+        self._courier = Courier(
+            channel, outbox_factory, clock, budget or Budget(), spread, log, announce
+        )
         self._stopping = threading.Event()
         self._drain_asked = threading.Event()
         self._drained = threading.Event()
@@ -92,5 +96,5 @@ class DeliveryWorker:
                 self._drain_asked.clear()
                 self._drained.set()
             if wait > 0 and not self._stopping.is_set():
-                self._waker.wait(wait)
+                self._waker.wait(min(wait, IDLE_SECONDS))
         self.close()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from collections import deque
 
-from .base import Answer
+from .base import Answer, Result
 
 JITTER = 0.2
+UNKNOWN_LIMIT = 10
+"""Unknown answers in a row that are taken for a matter of configuration."""
 
 
 class Budget:
@@ -79,6 +81,49 @@ class Backoff:
 
     def reset(self) -> None:
         self._times.clear()
+
+
+class Patience:
+    """When a channel may be tried again: by its answers, and by who asks for it."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._backoff = Backoff(rng)
+        self._unknown_in_row = 0
+        self._not_before = 0.0
+        self._asked_to_wait = False
+        self._nudged_us: int | None = None
+
+    def left(self, now: float, nudged_us: int | None) -> float:
+        """Seconds of the pause that are left; a nudge ends it, unless the server itself asked for
+        it.  ``nudged_us``: the last nudge there was, whenever it was."""
+        nudged = nudged_us != self._nudged_us and not self._asked_to_wait
+        if nudged or now >= self._not_before:
+            self._nudged_us = nudged_us
+            self._not_before = now
+        return self._not_before - now
+
+    def after(self, result: Result, now: float) -> tuple[Answer, float]:
+        """For what an answer is to be taken, and the pause that follows it, in seconds."""
+        answer = self._meaning(result.answer)
+        wait = self._pause(answer, result)
+        self._not_before = now + wait
+        return answer, wait
+
+    def _meaning(self, answer: Answer) -> Answer:
+        self._unknown_in_row = self._unknown_in_row + 1 if answer is Answer.UNKNOWN else 0
+        return Answer.CONFIGURATION if self._unknown_in_row >= UNKNOWN_LIMIT else answer
+
+    def _pause(self, answer: Answer, result: Result) -> float:
+        self._asked_to_wait = False
+        if answer is Answer.DELIVERED:
+            self._backoff.reset()
+        if answer in (Answer.DELIVERED, Answer.PAYLOAD):
+            return 0.0
+        pause = self._backoff.pause(answer)
+        if result.retry_after is not None and answer in (Answer.THROTTLED, Answer.TRANSIENT):
+            self._asked_to_wait = True
+            return result.retry_after
+        return pause
 
 
 def jittered(first: float, most: float, times: int, rng: random.Random) -> float:

@@ -229,6 +229,23 @@ class TemplateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OutboxSettings:
+    """What may wait for each channel."""
+
+    max_notices: int = 10_000
+    """How many; 0: as many as there are."""
+    max_days: int = 7
+    """For how long; 0: for ever."""
+
+    def __post_init__(self) -> None:
+        refuse(
+            BadValueError(key, f"must be a number from 0 (no limit) to {most}")
+            for key, most in (("max_notices", 1_000_000), ("max_days", 10_000))
+            if not 0 <= getattr(self, key) <= most
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RouteSettings:
     """Which notices go to ``to``: those that fit everything that is given."""
 

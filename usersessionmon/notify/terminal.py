@@ -30,8 +30,9 @@ class TerminalChannel:
         return True
 
     def fits(self, batch: Sequence[Queued], *, now_us: int) -> int:
-        """Each notice by itself: a terminal has no limit that would ask for a digest."""
-        return 1
+        """Each notice by itself: a terminal has no limit that would ask for a digest.  What is to
+        be told together is."""
+        return len(batch) if batch[0].bundle else 1
 
     def send(self, batch: Sequence[Queued], *, now_us: int) -> Result:
         """Print.  Nobody reading any more is an answer, not a crash."""

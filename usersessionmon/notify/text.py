@@ -224,7 +224,7 @@ def render_page(batch: Sequence[Queued], *, now_us: int, voice: Voice) -> Page:
     ``now_us`` is the moment of sending: what is older than a minute says so.
     """
     say = voice.say
-    if len(batch) == 1:
+    if len(batch) == 1 and not batch[0].bundle:
         return _single(say, batch[0], now_us)
     title, *lines = _digest(say, batch, now_us)
     return Page(title, tuple(("", line) for line in lines))
@@ -263,10 +263,19 @@ def _harmless_pair(name: str, value: str) -> tuple[str, str]:
     return harmless(name), visible(value) if name else harmless(value, LINE_LIMIT)
 
 
+_DIGESTS = {
+    "": "会话通知汇总：{} 条",
+    "night": "夜间会话通知汇总：{} 条",
+    "daily": "每日会话通知汇总：{} 条",
+}
+"""The titles by bundle."""
+
+
 def _digest(say: Speaker, batch: Sequence[Queued], now_us: int) -> list[str]:
-    """The title says what holds of the whole, so that every further line is one event."""
+    """The title says what holds of the whole, so that every further line is one event.  What is of
+    a bundle is of the same one."""
     ordered = sorted(batch, key=lambda queued: (queued.notice.at_us, queued.number))
-    title = say("会话通知汇总：{} 条").format(len(batch))
+    title = say(_DIGESTS.get(batch[0].bundle, _DIGESTS[""])).format(len(batch))
     if any(_is_late(queued, now_us) for queued in batch):
         title += say("，延迟送达")
     again = sorted(queued.number for queued in batch if queued.attempts)
@@ -276,4 +285,6 @@ def _digest(say: Speaker, batch: Sequence[Queued], now_us: int) -> list[str]:
 
 
 def _is_late(queued: Queued, now_us: int) -> bool:
-    return now_us - queued.notice.at_us > LATE_SECONDS * 1_000_000
+    """What was held on purpose is late only when it comes later than that."""
+    since_us = max(queued.notice.at_us, queued.held_us or 0)
+    return now_us - since_us > LATE_SECONDS * 1_000_000

@@ -164,7 +164,7 @@ def _save_what_is_left(file: Path, new: sqlite3.Connection, damage: Damage) -> D
             with closing(old):
                 kept = _facts(old)
                 sessions = _copy_sessions(old, new)
-                notices = outbox.copy_waiting(_rows(old, outbox.WAITING), new)
+                notices = outbox.copy_waiting(_waiting(old), new)
                 state.write_facts(new, {name: kept[name] for name in _FACTS if name in kept})
                 last_line = kept.get("last_line_us", "")
                 if whole and last_line.isdecimal():
@@ -200,6 +200,11 @@ def _rows(old: sqlite3.Connection, query: str) -> Iterator[tuple[object, ...]]:
     """Rows up to the first that cannot be read."""
     with suppress(sqlite3.Error, UnicodeDecodeError):
         yield from old.execute(query)
+
+
+def _waiting(old: sqlite3.Connection) -> Iterator[tuple[object, ...]]:
+    with suppress(sqlite3.Error):
+        yield from _rows(old, outbox.waiting_query(old))
 
 
 def _facts(old: sqlite3.Connection) -> dict[str, str]:

@@ -7,55 +7,78 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from usersessionmon.model import Notice, Severity
-from usersessionmon.notify.base import Answer, ChannelState, Posted, Queued
+from usersessionmon.notify.base import Answer, ChannelState, Dropped, Errand, Posted, Queued
 
+from . import drops
 from .db import connect, transaction
+from .drops import Policy
 from .faults import DamagedError, trouble
 
 BUSY_MS = 1000
 """A worker asks again soon, so it need not hold out long for the main loop's transaction."""
 KEPT_ASIDE = 1000
-"""Refused notices kept for each channel; older ones go."""
-
-
-def enqueue(connection: sqlite3.Connection, posted: Iterable[Posted], now_us: int) -> None:
-    """Queue notices for their channels, inside the transaction that the caller has open."""
-    for one in posted:
-        if not one.channels:
-            continue
-        notice = one.notice
-        cursor = connection.execute(
-            "INSERT INTO notices (queued_us, fields) VALUES (?, ?)", (now_us, _fields(notice))
-        )
-        routine = int(notice.severity is not Severity.ABNORMAL)
-        connection.executemany(
-            "INSERT INTO deliveries (channel, number, routine, queued_us, held_us, bundle)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (channel, cursor.lastrowid, routine, now_us, one.held_us, one.bundle)
-                for channel in one.channels
-            ],
-        )
-
-
-WAITING = (
-    "SELECT n.number, n.queued_us, n.fields, d.channel, d.attempts, d.plain FROM notices n"
-    " JOIN deliveries d USING (number) WHERE d.aside_us IS NULL ORDER BY n.number"
+"""Refused notices kept for each channel; older ones are dropped."""
+_ANNOUNCING = (
+    "EXISTS (SELECT 1 FROM deliveries d WHERE d.channel = channels.name"
+    " AND d.number = channels.announcement AND d.aside_us IS NULL)"
 )
 
 
+def enqueue(
+    connection: sqlite3.Connection,
+    posted: Iterable[Posted],
+    now_us: int,
+    policy: Policy | None = None,
+) -> list[Dropped]:
+    """Queue notices for their channels, inside the transaction that the caller has open, and drop
+    what ``policy`` allows no more; the list is that of ``drops.keep_to_number``."""
+    touched: dict[str, None] = {}
+    for one in posted:
+        if one.channels:
+            _queue(connection, one, now_us)
+            touched.update(dict.fromkeys(one.channels))
+    return [] if policy is None else drops.keep_to_number(connection, touched, policy)
+
+
+def _queue(connection: sqlite3.Connection, one: Posted, now_us: int) -> int:
+    """Its number."""
+    number = connection.execute(
+        "INSERT INTO notices (queued_us, fields) VALUES (?, ?)", (now_us, fields_of(one.notice))
+    ).lastrowid
+    assert number is not None
+    routine = int(one.notice.severity is not Severity.ABNORMAL)
+    connection.executemany(
+        "INSERT INTO deliveries (channel, number, routine, queued_us, held_us, bundle)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [(channel, number, routine, now_us, one.held_us, one.bundle) for channel in one.channels],
+    )
+    return number
+
+
+def waiting_query(connection: sqlite3.Connection) -> str:
+    """What gives ``copy_waiting`` its rows, of a state of this version or an earlier one.  Raises
+    sqlite3.Error."""
+    there = {name for _, name, *_ in connection.execute("PRAGMA table_info(deliveries)")}
+    policy = "d.held_us, d.bundle" if "bundle" in there else "NULL, ''"
+    return (
+        f"SELECT n.number, n.queued_us, n.fields, d.channel, d.attempts, d.plain, {policy}"  # noqa: S608
+        " FROM notices n JOIN deliveries d USING (number) WHERE d.aside_us IS NULL"
+        " ORDER BY n.number"
+    )
+
+
 def copy_waiting(rows: Iterable[tuple[object, ...]], to: sqlite3.Connection) -> int:
-    """Queue what ``WAITING`` gave of another state, under the same numbers, in the transaction that
-    the caller has open; how many notices.  What is no notice is left out."""
+    """Queue what ``waiting_query`` gave of another state, under the same numbers, in the
+    transaction that the caller has open; how many notices.  What is no notice is left out."""
     kept = set()
-    for number, queued_us, fields, channel, attempts, plain in rows:
+    for number, queued_us, fields, channel, attempts, plain, held_us, bundle in rows:
         try:
-            notice = _notice(str(fields))
+            notice = notice_of(str(fields))
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
         if not all(isinstance(value, int) for value in (number, queued_us, attempts, plain)):
@@ -63,57 +86,17 @@ def copy_waiting(rows: Iterable[tuple[object, ...]], to: sqlite3.Connection) -> 
         if number not in kept:
             to.execute(
                 "INSERT OR IGNORE INTO notices (number, queued_us, fields) VALUES (?, ?, ?)",
-                (number, queued_us, _fields(notice)),
+                (number, queued_us, fields_of(notice)),
             )
         routine = int(notice.severity is not Severity.ABNORMAL)
+        held = held_us if isinstance(held_us, int) else None
         to.execute(
             "INSERT OR IGNORE INTO deliveries (channel, number, routine, queued_us, attempts,"
-            " plain) VALUES (?, ?, ?, ?, ?, ?)",
-            (str(channel), number, routine, queued_us, attempts, plain),
+            " plain, held_us, bundle) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (str(channel), number, routine, queued_us, attempts, plain, held, str(bundle)),
         )
         kept.add(number)
     return len(kept)
-
-
-@dataclass(frozen=True, slots=True)
-class Aside:
-    """A notice that a channel refused for good."""
-
-    number: int
-    notice: Notice
-    aside_us: int
-    said: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelReport:
-    """One channel's queue as ``status`` shows it.  Moments are microseconds UTC."""
-
-    channel: str
-    waiting: int
-    oldest_us: int | None
-    """When the oldest waiting notice was queued."""
-    set_aside: int
-    state: ChannelState
-
-
-def report(connection: sqlite3.Connection) -> list[ChannelReport]:
-    """Every channel that has a queue or a state, by name.  Reads only; raises sqlite3.Error."""
-    names = connection.execute(
-        "SELECT name FROM channels UNION SELECT DISTINCT channel FROM deliveries ORDER BY 1"
-    ).fetchall()
-    return [_report(connection, str(name)) for (name,) in names]
-
-
-def asides(connection: sqlite3.Connection, channel: str, limit: int) -> list[Aside]:
-    """The notices that a channel refused for good, the newest first.  Raises sqlite3.Error."""
-    rows = connection.execute(
-        "SELECT d.number, n.fields, d.aside_us, d.said FROM deliveries d JOIN notices n"
-        " USING (number) WHERE d.channel = ? AND d.aside_us IS NOT NULL"
-        " ORDER BY d.aside_us DESC, d.number DESC LIMIT ?",
-        (channel, limit),
-    )
-    return [Aside(number, _notice(fields), at, said) for number, fields, at, said in rows]
 
 
 class SqliteOutbox:
@@ -134,18 +117,10 @@ class SqliteOutbox:
 
     def waiting(self, channel: str, limit: int, now_us: int) -> Sequence[Queued]:
         with self._reading() as connection:
-            rows = connection.execute(
-                "SELECT d.number, n.fields, d.queued_us, d.attempts, d.plain, d.bundle"
-                " FROM deliveries d JOIN notices n USING (number)"
-                " WHERE d.channel = ? AND d.aside_us IS NULL"
-                " AND (d.held_us IS NULL OR d.held_us <= ?)"
-                " ORDER BY d.routine, d.number LIMIT ?",
-                (channel, now_us, limit),
-            ).fetchall()
-        return [
-            Queued(number, _notice(fields), queued_us, attempts, bool(plain), bundle)
-            for number, fields, queued_us, attempts, plain, bundle in rows
-        ]
+            found = _due(connection, channel, limit, now_us, bundled=False)
+            if len(found) < limit:
+                found += _due(connection, channel, limit - len(found), now_us, bundled=True)
+        return found
 
     def depth(self, channel: str, now_us: int) -> int:
         with self._reading() as connection:
@@ -156,10 +131,45 @@ class SqliteOutbox:
             ).fetchone()
         return int(row[0])
 
+    def due_us(self, channel: str, now_us: int) -> int | None:
+        with self._reading() as connection:
+            row = connection.execute(
+                "SELECT min(held_us) FROM deliveries WHERE channel = ? AND aside_us IS NULL"
+                " AND held_us > ?",
+                (channel, now_us),
+            ).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def errand(self, channel: str) -> Errand:
+        with self._reading() as connection:
+            row = connection.execute(
+                f"SELECT CASE WHEN {_ANNOUNCING} THEN 0 ELSE dropped_routine + dropped_abnormal"  # noqa: S608
+                " END, nudged_us FROM channels WHERE name = ?",
+                (channel,),
+            ).fetchone()
+        return Errand() if row is None else Errand(*row)
+
+    def announce(self, channel: str, now_us: int, word: Callable[[Dropped], Notice]) -> None:
+        with self._writing() as connection:
+            row = connection.execute(
+                "SELECT dropped_routine, dropped_abnormal, dropped_first_us, dropped_last_us"  # noqa: S608
+                " FROM channels WHERE name = ? AND dropped_routine + dropped_abnormal > 0"
+                f" AND NOT {_ANNOUNCING}",
+                (channel,),
+            ).fetchone()
+            if row is None:
+                return
+            posted = Posted(word(Dropped(channel, *row)), (channel,))
+            connection.execute(
+                "UPDATE channels SET announcement = ?, dropped_routine = 0, dropped_abnormal = 0,"
+                " dropped_first_us = NULL, dropped_last_us = NULL WHERE name = ?",
+                (_queue(connection, posted, now_us), channel),
+            )
+
     def delivered(self, channel: str, numbers: Sequence[int], at_us: int) -> None:
         """They are forgotten, and the channel's last delivery is ``at_us``."""
         with self._writing() as connection:
-            _delete(connection, channel, numbers)
+            drops.forget(connection, channel, numbers)
             connection.execute(
                 "UPDATE channels SET delivered_us = ? WHERE name = ?", (at_us, channel)
             )
@@ -179,6 +189,25 @@ class SqliteOutbox:
                 [(channel, number) for number in numbers],
             )
 
+    def split(self, channel: str, number: int, halves: Sequence[Notice]) -> None:
+        """The halves go on as the one was: its age, its plain form, its place among the held."""
+        with self._writing() as connection:
+            row = connection.execute(
+                "SELECT queued_us, plain, held_us, bundle FROM deliveries"
+                " WHERE channel = ? AND number = ? AND aside_us IS NULL",
+                (channel, number),
+            ).fetchone()
+            if row is None:  # dropped meanwhile, and counted
+                return
+            queued_us, plain, held_us, bundle = row
+            drops.forget(connection, channel, [number])
+            for half in halves:
+                made = _queue(connection, Posted(half, (channel,), held_us, bundle), queued_us)
+                connection.execute(
+                    "UPDATE deliveries SET plain = ? WHERE channel = ? AND number = ?",
+                    (plain, channel, made),
+                )
+
     def set_aside(self, channel: str, numbers: Sequence[int], at_us: int, said: str) -> None:
         with self._writing() as connection:
             connection.executemany(
@@ -186,21 +215,25 @@ class SqliteOutbox:
                 [(at_us, said, channel, number) for number in numbers],
             )
             old = connection.execute(
-                "SELECT number FROM deliveries WHERE channel = ? AND aside_us IS NOT NULL"
+                "SELECT number, routine FROM deliveries WHERE channel = ? AND aside_us IS NOT NULL"
                 " ORDER BY aside_us DESC, number DESC LIMIT -1 OFFSET ?",
                 (channel, KEPT_ASIDE),
             ).fetchall()
-            _delete(connection, channel, [number for (number,) in old])
+            drops.drop(connection, channel, old)
 
     def state(self, channel: str) -> ChannelState:
         with self._reading() as connection:
-            return _state(connection, channel)
+            return state_of(connection, channel)
 
     def save_state(self, channel: str, state: ChannelState) -> None:
         with self._writing() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO channels (name, answer, said, failures_in_row,"
-                " delivered_us, tried_us, retry_us) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO channels (name, answer, said, failures_in_row, delivered_us,"
+                " tried_us, retry_us) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE"
+                " SET answer = excluded.answer, said = excluded.said,"
+                " failures_in_row = excluded.failures_in_row,"
+                " delivered_us = excluded.delivered_us, tried_us = excluded.tried_us,"
+                " retry_us = excluded.retry_us",
                 (
                     channel,
                     state.answer.value if state.answer else None,
@@ -240,27 +273,28 @@ class SqliteOutbox:
         return self._open
 
 
-def _delete(connection: sqlite3.Connection, channel: str, numbers: Iterable[int]) -> None:
-    """One channel is done with these; a notice that none waits for is deleted."""
-    for number in numbers:
-        connection.execute(
-            "DELETE FROM deliveries WHERE channel = ? AND number = ?", (channel, number)
-        )
-        connection.execute(
-            "DELETE FROM notices WHERE number = ?"
-            " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.number = notices.number)",
-            (number,),
-        )
+def _due(
+    connection: sqlite3.Connection, channel: str, limit: int, now_us: int, *, bundled: bool
+) -> list[Queued]:
+    """The numbers are chosen first: to sort would else be to sort all the notices' fields."""
+    which = "bundle <> ''" if bundled else "bundle = ''"
+    order = "bundle, routine, number" if bundled else "routine, number"
+    rows = connection.execute(
+        "SELECT d.number, n.fields, d.queued_us, d.attempts, d.plain, d.bundle, d.held_us"  # noqa: S608
+        " FROM deliveries d JOIN notices n USING (number) WHERE d.channel = :channel"
+        " AND d.number IN (SELECT number FROM deliveries WHERE channel = :channel"
+        f" AND aside_us IS NULL AND {which} AND (held_us IS NULL OR held_us <= :now)"
+        f" ORDER BY {order} LIMIT :limit) ORDER BY {order}",
+        {"channel": channel, "now": now_us, "limit": limit},
+    )
+    return [
+        Queued(number, notice_of(fields), queued_us, attempts, bool(plain), bundle, held_us)
+        for number, fields, queued_us, attempts, plain, bundle, held_us in rows
+    ]
 
 
-def _depth(connection: sqlite3.Connection, channel: str) -> int:
-    row = connection.execute(
-        "SELECT count(*) FROM deliveries WHERE channel = ? AND aside_us IS NULL", (channel,)
-    ).fetchone()
-    return int(row[0])
-
-
-def _state(connection: sqlite3.Connection, channel: str) -> ChannelState:
+def state_of(connection: sqlite3.Connection, channel: str) -> ChannelState:
+    """Raises sqlite3.Error."""
     row = connection.execute(
         "SELECT answer, said, failures_in_row, delivered_us, tried_us, retry_us FROM channels"
         " WHERE name = ?",
@@ -274,23 +308,13 @@ def _state(connection: sqlite3.Connection, channel: str) -> ChannelState:
     )
 
 
-def _report(connection: sqlite3.Connection, channel: str) -> ChannelReport:
-    oldest_us, set_aside = connection.execute(
-        "SELECT min(CASE WHEN aside_us IS NULL THEN queued_us END), count(aside_us)"
-        " FROM deliveries WHERE channel = ?",
-        (channel,),
-    ).fetchone()
-    return ChannelReport(
-        channel, _depth(connection, channel), oldest_us, set_aside, _state(connection, channel)
-    )
-
-
-def _fields(notice: Notice) -> str:
+def fields_of(notice: Notice) -> str:
     """ASCII, so that even half a surrogate pair from a log can be stored."""
     return json.dumps(asdict(notice))
 
 
-def _notice(fields: str) -> Notice:
+def notice_of(fields: str) -> Notice:
+    """What ``fields_of`` wrote.  Raises ValueError, TypeError, KeyError or AttributeError."""
     kept: dict[str, Any] = json.loads(fields)
     kept["severity"] = Severity(kept["severity"])
     kept["pairs"] = tuple((name, value) for name, value in kept["pairs"])
