@@ -23,7 +23,10 @@ LOW: dict[str, set[str]] = {
     "schema": set(),
     "layers": {"errors", "strict"},
     "detect": {"model", "strict"},  # pure; strict for what its settings refuse
-    "config": {"detect", "errors", "layers", "model", "notify.secret", "notify.settings", "strict"},
+    "config": {
+        *("detect", "errors", "layers", "model", "strict"),
+        *("notify.secret", "notify.settings", "watching.settings"),
+    },
     "contract": {"model"},
     "envelope": {"model"},
     "sessions": {"model"},  # that it is pure is a promise
@@ -43,6 +46,14 @@ LOW: dict[str, set[str]] = {
     "telling": {"detect", "model"},
     "stock": {"clock", "host", "model", "sessions"},
     "rollcall": {"clock", "host", "model", "sessions", "stock"},
+    "totals": {"model"},
+    "watching": {
+        *("clock", "detect.windows", "model", "notify", "rules", "store", "strict", "totals"),
+    },
+    "watchers": {
+        *("clock", "config", "model", "notify", "pipeline", "silence", "store", "tellers"),
+        "watching",
+    },
 }
 MAY_IMPORT: dict[str, set[str]] = {
     **LOW,

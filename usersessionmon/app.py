@@ -32,12 +32,15 @@ from usersessionmon.store.faults import DamagedError, may_pass, trouble
 from usersessionmon.store.retention import Limits
 from usersessionmon.tellers import Teller
 from usersessionmon.telling import Telling
+from usersessionmon.watching.down import STOPPED
 
 LOG = logging.getLogger("usersessionmon")
 
 BATCH = 1000
 IDLE_SAVE_US = 5_000_000
 """A position that moved over lines that mean nothing is saved this often, not at every look."""
+ALIVE_SAVE_US = 60_000_000
+"""Something is saved this often, whatever happens: it shows that the monitor was alive."""
 STOP_SECONDS = 4.0
 """What delivery may take to end; the whole end stays under 5 s."""
 DRAIN_SECONDS = 3.0
@@ -91,6 +94,8 @@ class Monitor:
     """Looks, now and then, who is somebody else no more; called when the log has no more."""
     tellers: Sequence[Teller] = ()
     """What tells of more than single changes."""
+    unsaved: Callable[[int], None] = lambda _now_us: None
+    """Told now and then that the state cannot be written."""
     limits: Limits | None = None
     """What is kept of ended sessions; None: all."""
     told_us: int | None = None
@@ -198,7 +203,8 @@ class Monitor:
                 break
             self._tidy()
             self.waker.wait(self._wait_seconds(), self.source.descriptors())
-        self._save_position()
+        self.facts[STOPPED] = str(self.clock.now_us())
+        self._save((), self.clock.now_us())
 
     def _may_reload(self) -> None:
         """Somebody asked for the configuration to be read again: a bad one is refused."""
@@ -256,7 +262,7 @@ class Monitor:
         notices = [*self.telling.of(changes, self.told_us), *self._alarms(batch, now)]
         if changes or notices or batch.records or self.pipeline.engine.has_news():
             self._save(changes, now, notices)
-        elif batch.position is not None and abs(now - self._saved_us) >= IDLE_SAVE_US:
+        elif abs(now - self._saved_us) >= (IDLE_SAVE_US if batch.position else ALIVE_SAVE_US):
             self._save((), now)
         return batch.at_end
 
@@ -361,6 +367,7 @@ class Monitor:
     def _check_and_live(self) -> None:
         self._check_state()
         self._alive()
+        self.unsaved(self.clock.now_us())
 
     def _save(self, changes: Sequence[Change], now_us: int, notices: Sequence[Notice] = ()) -> None:
         """Everything that follows from what was read, and how far, in one transaction."""

@@ -27,6 +27,7 @@ from usersessionmon.notify.settings import (
     TemplateSettings,
 )
 from usersessionmon.strict import BadValueError, build, nearest, refuse, shown
+from usersessionmon.watching.settings import HeartbeatSettings, ReportSettings
 
 SYSTEM_CONFIG = Path("/etc/user-session-monitor/config.yaml")
 LOCAL_CONFIG = Path("config/config.yaml")
@@ -66,10 +67,19 @@ class MonitorSettings:
     """Tell when somebody writes log lines in a login program's name; needs the journal."""
     alarm_silent: bool = True
     """Tell when people come and go on sshd and the log says nothing."""
+    alarm_coverage: bool = True
+    """Tell when far fewer lines are understood than usual."""
+    alarm_down_minutes: int = 5
+    """Tell at the start when nobody watched for longer; 0: never."""
 
     def __post_init__(self) -> None:
+        refuse(self._mistakes())
+
+    def _mistakes(self) -> Iterator[BadValueError]:
         if self.log_file:
-            refuse(_no_path("log_file", self.log_file))
+            yield from _no_path("log_file", self.log_file)
+        if not 0 <= self.alarm_down_minutes <= 10_080:
+            yield BadValueError("alarm_down_minutes", "must be from 0 (never) to 10080")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +142,8 @@ class Settings:
     maintenance: MaintenanceSettings = field(default_factory=MaintenanceSettings)
     quiet_hours: QuietHoursSettings = field(default_factory=QuietHoursSettings)
     fold: FoldSettings = field(default_factory=FoldSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
+    heartbeat: HeartbeatSettings = field(default_factory=HeartbeatSettings)
     keys: dict[str, str] = field(default_factory=dict)
     outbox: OutboxSettings = field(default_factory=OutboxSettings)
     """What keys are called: fingerprint → name."""
@@ -234,6 +246,7 @@ def check_files(settings: Settings) -> None:
     """Raise UserError with a line for each file that a channel names and that cannot be used,
     whether it is needed or not."""
     problems = file_problems(FEISHU, settings.feishu)
+    problems += file_problems("heartbeat", settings.heartbeat)
     for name, channel in settings.channels.items():
         problems += file_problems(f"channels.{name}", channel)
     if problems:

@@ -8,7 +8,7 @@ from before never do: on an idle host sessions are long and the log is rightly s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,6 +100,11 @@ class Silence:
     def turn(self, batch: Batch, _now_us: int) -> list[Notice]:
         """Both of the following, as the main loop asks for it."""
         return [*self.listen(batch.records), *(self.look() if batch.at_end else ())]
+
+    def wrongs(self) -> Iterator[str]:
+        """What is wrong at this moment."""
+        if self._since_us is not None:
+            yield "people come and go on sshd and the log says nothing"
 
     def patience(self, _now_us: int) -> float | None:
         """The source is looked at often enough."""

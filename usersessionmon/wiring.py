@@ -64,6 +64,7 @@ from usersessionmon.store.place import holder, locked, make_dir, open_state, sta
 from usersessionmon.store.retention import Limits
 from usersessionmon.tellers import Teller
 from usersessionmon.telling import Telling
+from usersessionmon.watchers import Post, Watchers, watchers_of
 
 LOG = logging.getLogger("usersessionmon")
 
@@ -362,6 +363,7 @@ def monitor(
         connection = open_state(folder)
         waker = Waker()
         source: Source | None = None
+        watchers = Watchers()
         try:
             choice = choose_source(settings, rules)
             _say(choice)
@@ -390,6 +392,13 @@ def monitor(
                 LOG.warning("%s: %d rows of the detectors are damaged and forgotten", file, bad)
             new = position is None
             deliveries = deliveries_of(settings, here, file, clock, stream)
+            tellers = [
+                *tellers_of(settings, here, source, pipeline, clock, kept),
+                *daily_of(settings, here, telling.folding, kept),
+            ]
+            channels = [delivery.channel for delivery in deliveries]
+            post = Post(settings, server_of(settings, here), here.zone, clock, connection, kept)
+            watchers = watchers_of(post, pipeline, channels, tellers, here.boot, once=once)
             yield Monitor(
                 source=source,
                 source_name=key,
@@ -397,7 +406,7 @@ def monitor(
                 file=file,
                 pipeline=pipeline,
                 telling=telling,
-                router=router_of(settings, [delivery.channel for delivery in deliveries]),
+                router=router_of(settings, channels),
                 deliveries=deliveries,
                 clock=clock,
                 waker=waker,
@@ -413,18 +422,17 @@ def monitor(
                 look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
                 know=persons.know,
                 recall=persons.call,
-                tellers=[
-                    *tellers_of(settings, here, source, pipeline, clock, kept),
-                    *daily_of(settings, here, telling.folding, kept),
-                ],
+                tellers=[*tellers, *watchers.tellers],
+                unsaved=watchers.unsaved,
                 limits=Limits(settings.state.keep_days, settings.state.max_sessions),
                 told_us=damage.told_us if damage is not None and rebuilding else None,
-                opening=opening_of(settings, here, damage, kept),
+                opening=[*opening_of(settings, here, damage, kept), *watchers.opening],
                 once=once,
                 told=(f"{choice.path}: is not there; waiting for it",),
-                facts={"why": choice.why, SINCE: ""},
+                facts={"why": choice.why, SINCE: "", **watchers.facts},
             )
         finally:
+            watchers.close()
                 policy=Policy(settings.outbox.max_notices, settings.outbox.max_days),
             if source is not None:
                 source.close()

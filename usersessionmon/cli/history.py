@@ -15,12 +15,13 @@ from usersessionmon.model import SessionView
 from usersessionmon.persons import named
 from usersessionmon.store import state
 from usersessionmon.store.counts import read_failures
+from usersessionmon.totals import Total
 from usersessionmon.wiring import zone_of
 
 from . import sheet
 from .common import saved_state_of, settings_of
 from .output import cell, clock_text, micros_text, say, say_json, session_object, span_text, table
-from .totals import BY, Total, total_object, totals
+from .totals import BY, total_object, totals
 
 EXAMPLE = f"user-session-monitor history --user alice --since 7d\n\n{sheet.HELP}"
 

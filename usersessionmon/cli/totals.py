@@ -3,52 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from usersessionmon.contract import number
 from usersessionmon.model import SessionView
 from usersessionmon.store.counts import Failures
+from usersessionmon.totals import Total
 
 from .output import micros_text
 
 BY = ("user", "ip", "day")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(slots=True)
-class Total:
-    """Sessions that have one user, address or day in common; durations in seconds."""
-
-    name: str | None
-    sessions: int = 0
-    open: int = 0
-    abnormal: int = 0
-    duration: float = 0.0
-    longest: float | None = None
-    failures: int = 0
-    last_us: int | None = None
-
-    def add(self, view: SessionView, now_us: int) -> None:
-        """One more session; of one that is still on, as long as it has been."""
-        is_open = view.state == "open"
-        self.sessions += 1
-        self.open += is_open
-        self.abnormal += view.abnormal
-        seconds = view.duration
-        if is_open and view.login_time is not None:
-            seconds = max(0, now_us - view.login_time.us) / 1_000_000
-        if seconds is not None:
-            self.duration += seconds
-            self.longest = seconds if self.longest is None else max(self.longest, seconds)
-        for moment in (view.login_time, view.logout_time):
-            self.seen(None if moment is None else moment.us)
-        self.seen(now_us if is_open else None)
-
-    def seen(self, us: int | None) -> None:
-        if us is not None:
-            self.last_us = us if self.last_us is None else max(self.last_us, us)
 
 
 def totals(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from pathlib import Path
+from typing import Any
 
 from usersessionmon.errors import UserError
 from usersessionmon.strict import BadValueError
@@ -60,8 +61,9 @@ def secret_of(where: str, settings: ChannelSettings, key: str) -> Secret:
     return Secret(f"{where}.{key}", getattr(settings, key), getattr(settings, f"{key}_file"))
 
 
-def file_problems(where: str, settings: ChannelSettings) -> list[str]:
-    """A line for each file that a channel names and that cannot be used, needed or not."""
+def file_problems(where: str, settings: Any) -> list[str]:
+    """A line for each file that a dataclass of settings names and that cannot be used, whether it
+    is needed or not."""
     problems: list[str] = []
     for item in dataclasses.fields(settings):
         path = getattr(settings, item.name)

@@ -41,6 +41,15 @@ class Failures(NamedTuple):
     last_us: int
 
 
+class FailedSum(NamedTuple):
+    """Failed logins of some hours; an empty name: the log gave none."""
+
+    times: int
+    addresses: tuple[tuple[str, int], ...]
+    users: tuple[tuple[str, int], ...]
+    """With the most of them, most first."""
+
+
 def add_hours(
     connection: sqlite3.Connection,
     understood: Mapping[str, int],
@@ -152,6 +161,29 @@ def read_failures(connection: sqlite3.Connection, query: Query) -> Iterator[Fail
     ).fetchall()  # at once: a reader that lingers keeps SQLite's log from being emptied
     for user, ip, hour_us, count, last_us in rows:
         yield Failures(user or None, ip or None, hour_us, count, last_us)
+
+
+def sum_failures(
+    connection: sqlite3.Connection, since_us: int, until_us: int, most: int
+) -> FailedSum:
+    """Of whole hours, from that of ``since_us`` to the last before that of ``until_us``: so times
+    that follow each other count each hour once."""
+    hours = (_hour(since_us), _hour(until_us))
+    within = "FROM failure WHERE hour_us >= ? AND hour_us < ?"
+    (times,) = connection.execute(
+        f"SELECT coalesce(sum(count), 0) {within}",
+        hours,
+    ).fetchone()
+
+    def top(column: str) -> tuple[tuple[str, int], ...]:
+        rows = connection.execute(
+            f"SELECT {column}, sum(count) AS times {within} "
+            f"GROUP BY {column} ORDER BY times DESC, {column} LIMIT ?",
+            (*hours, most),
+        )
+        return tuple(rows.fetchall())
+
+    return FailedSum(times, top("ip"), top("user"))
 
 
 def _known(connection: sqlite3.Connection, hour: int) -> set[tuple[str, str]]:

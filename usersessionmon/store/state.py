@@ -147,6 +147,35 @@ def sessions(connection: sqlite3.Connection, query: Query) -> Iterator[SessionVi
         place = (rows[-1][-1], rows[-1][0]) if len(rows) == _PORTION else None
 
 
+def newest_row(connection: sqlite3.Connection) -> int:
+    """The number of the row that was written last; 0: there is none.  A session that changes gets a
+    new one, so that these numbers are the order in which sessions were last touched."""
+    return int(connection.execute("SELECT coalesce(max(rowid), 0) FROM session").fetchone()[0])
+
+
+def touched_before(
+    connection: sqlite3.Connection, row: int, most: int
+) -> list[tuple[int, SessionView]]:
+    """(row, session) of rows before that one, the last touched first."""
+    return _touched(connection, "rowid < ? ORDER BY rowid DESC", row, most)
+
+
+def touched_after(connection: sqlite3.Connection, row: int, most: int) -> list[SessionView]:
+    """Sessions that were touched since that row was the newest."""
+    return [view for _, view in _touched(connection, "rowid > ? ORDER BY rowid", row, most)]
+
+
+def _touched(
+    connection: sqlite3.Connection, condition: str, row: int, most: int
+) -> list[tuple[int, SessionView]]:
+    rows = connection.execute(
+        f"SELECT rowid, {_columns(connection)}, begun_us "  # noqa: S608 - fixed texts
+        f"FROM session NOT INDEXED WHERE {condition} LIMIT ?",
+        (row, most),
+    )
+    return [(number, _view(tuple(values))) for number, *values in rows.fetchall()]
+
+
 def session(connection: sqlite3.Connection, number: str) -> SessionView | None:
     """One session by its id."""
     row = connection.execute(

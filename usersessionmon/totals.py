@@ -1,0 +1,53 @@
+"""Sums over sessions that have something in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .model import SessionView
+
+
+@dataclass(slots=True)
+class Total:
+    """Sessions that have one user, address or day in common; durations in seconds."""
+
+    name: str | None
+    sessions: int = 0
+    open: int = 0
+    abnormal: int = 0
+    duration: float = 0.0
+    longest: float | None = None
+    failures: int = 0
+    last_us: int | None = None
+
+    def add(self, view: SessionView, now_us: int, since_us: int | None = None) -> None:
+        """One more session; of one that is still on, as long as it has been.  ``since_us``: what
+        was before does not count into the duration."""
+        is_open = view.state == "open"
+        self.sessions += 1
+        self.open += is_open
+        self.abnormal += view.abnormal
+        seconds = _seconds(view, now_us, since_us)
+        if seconds is not None:
+            self.duration += seconds
+            self.longest = seconds if self.longest is None else max(self.longest, seconds)
+        for moment in (view.login_time, view.logout_time):
+            self.seen(None if moment is None else moment.us)
+        self.seen(now_us if is_open else None)
+
+    def seen(self, us: int | None) -> None:
+        if us is not None:
+            self.last_us = us if self.last_us is None else max(self.last_us, us)
+
+
+def _seconds(view: SessionView, now_us: int, since_us: int | None) -> float | None:
+    if view.login_time is None:
+        return view.duration
+    began_us = view.login_time.us
+    if view.state == "open":
+        end_us = now_us
+    elif view.logout_time is not None and since_us is not None and began_us < since_us:
+        end_us = view.logout_time.us
+    else:
+        return view.duration  # more exact than the two times
+    return max(0, end_us - max(began_us, since_us or began_us)) / 1_000_000
