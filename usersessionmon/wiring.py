@@ -301,17 +301,17 @@ def deliveries_of(
     """The channels with their workers.  Raises UserError for a bad webhook file."""
     if not settings.all_channels():
         LOG.info("no webhook is configured: notices are printed here")
-    deliveries = []
     server = server_of(settings, here)
 
     def announce(dropped: Dropped, now_us: int) -> Notice:
         return dropped_notice(dropped, now_us, server)
 
+    deliveries = []
     for channel, budget in channels_of(settings, here.zone, stream):
         waker = Waker()
         damage: list[DamagedError] = []
         outbox_of = partial(SqliteOutbox, file, damage.append)
-        worker = DeliveryWorker(channel, outbox_of, clock, waker, budget)
+        worker = DeliveryWorker(channel, outbox_of, clock, waker, budget, announce=announce)
         deliveries.append(Delivery(channel.name, worker, waker, damage))
     return deliveries
 
