@@ -112,7 +112,7 @@ def test_what_cannot_be_told_apart_is_not_folded(more: dict[str, Any]) -> None:
 
 def test_an_abnormal_end_is_told_at_once_and_the_last_is_the_departure() -> None:
     taken = Folded(ON)
-    lost = {"abnormal": True, "reason": Reason.NETWORK}
+    lost: dict[str, Any] = {"abnormal": True, "reason": Reason.NETWORK}
     taken.see(*ins(3))
     assert short(taken.see(*outs(1, MINUTE, **lost))) == ["logout s0 +2"]
     assert short(taken.see(*outs(1, MINUTE, 1))) == []

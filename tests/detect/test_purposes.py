@@ -215,16 +215,16 @@ def test_the_sums_are_what_happened(
             add(sums, taken.folding.purposes.take())
     add(sums, taken.folding.purposes.tallies())
     for name, user in (("backup", "backup"), ("ansible", "deploy1")):
-        mine = [one for one in story if one.user == user]
+        theirs = [one for one in story if one.user == user]
         assert sums[name] == [
-            len([one for one in mine if one.kind is ChangeKind.LOGIN]),
-            len([one for one in mine if one.kind is ChangeKind.LOGOUT]),
-            sum(one.times for one in mine if one.kind is ChangeKind.LOGIN_FAILED),
+            len([one for one in theirs if one.kind is ChangeKind.LOGIN]),
+            len([one for one in theirs if one.kind is ChangeKind.LOGOUT]),
+            sum(one.times for one in theirs if one.kind is ChangeKind.LOGIN_FAILED),
         ]
     lost = [one for one in story if one.abnormal]
     assert [one for one in of(told, ChangeKind.LOGOUT) if one.abnormal] == lost
-    mine = [one for one in story if one.user == "alice"]
-    assert [one.change for one in told if one.change.user == "alice"] == mine
+    theirs = [one for one in story if one.user == "alice"]
+    assert [one.change for one in told if one.change.user == "alice"] == theirs
 
 
 def add(sums: dict[str, list[int]], tallies: list[Tally]) -> None:
