@@ -98,13 +98,13 @@ class Monitor:
     """Told now and then that the state cannot be written."""
     limits: Limits | None = None
     """What is kept of ended sessions; None: all."""
+    policy: Policy | None = None
+    """What may wait for each channel; None: everything."""
     told_us: int | None = None
     """What happened until then was told before the state had to be rebuilt."""
     opening: Sequence[Notice] = ()
     """Told at the beginning."""
     once: bool = False
-    policy: Policy | None = None
-    """What may wait for each channel; None: everything."""
     told: Sequence[str] = ()
     """Notes of the source that were said before it was opened."""
     look_anew: Callable[[], Sequence[str]] = lambda: ()
@@ -324,19 +324,13 @@ class Monitor:
             return
         try:
             more = retention.step(self.connection, self.limits, self.clock.now_us())
+            more = self._drop_old() or more
         except sqlite3.Error as error:
             if not may_pass(error):
                 raise
             more = False
         self._tidy_at = now + (TIDY_MORE_SECONDS if more else TIDY_SECONDS)
 
-            more = self._drop_old() or more
-    def _rebuild(self, batch: Batch) -> None:
-        """The log is read again because the state was damaged: what it tells of is known."""
-        assert self.told_us is not None
-        if batch.records and batch.records[-1].time.us <= self.told_us:
-            self.pipeline.forgeries.take()
-        now = self.clock.monotonic()
     def _drop_old(self) -> bool:
         """Give up some of the notices that waited for too long; True: there is more."""
         if self.policy is None:
@@ -346,6 +340,12 @@ class Monitor:
         _say_dropped(dropped)
         return more
 
+    def _rebuild(self, batch: Batch) -> None:
+        """The log is read again because the state was damaged: what it tells of is known."""
+        assert self.told_us is not None
+        if batch.records and batch.records[-1].time.us <= self.told_us:
+            self.pipeline.forgeries.take()
+        now = self.clock.monotonic()
         if batch.at_end and self._rebuilt_at is None:
             self._rebuilt_at = now
             LOG.warning("%s: rebuilt from the log, as far as it reaches", self.file)
@@ -377,6 +377,8 @@ class Monitor:
         counted = self.pipeline.take_counts()
         shapes = () if self.pipeline.shapes is None else self.pipeline.shapes.take().items()
 
+        dropped: list[Dropped] = []
+
         def write() -> None:
             state.write_engine(self.connection, delta.connections, delta.hosts, delta.sessions)
             dropped[:] = outbox.enqueue(self.connection, posted, now_us, self.policy)
@@ -384,13 +386,12 @@ class Monitor:
             if self._position is not None:
                 state.write_position(self.connection, self.source_name, self._position, now_us)
             self._save_counts(now_us, *counted)
-        dropped: list[Dropped] = []
-
             counts.add_failures(self.connection, changes, now_us)
             counts.add_shapes(self.connection, shapes, now_us)
 
         self._write(write)
         self._saved_us = now_us
+        _say_dropped(dropped)
         if notices:
             for delivery in self.deliveries:
                 delivery.waker.wake()
@@ -398,7 +399,6 @@ class Monitor:
             LOG.debug("%s", Told(change))
 
     def _save_counts(self, now_us: int, understood: Counter[str], missed: Counter[str]) -> None:
-        _say_dropped(dropped)
         state.add_coverage(self.connection, understood, missed)
         counts.add_hours(self.connection, understood, missed, now_us)
         self.facts["saved_us"] = str(now_us)
@@ -448,13 +448,6 @@ class Monitor:
             self.notifier.watchdog()
 
 
-class Told:
-    """A change as one line of the log, made only when somebody logs it."""
-
-    def __init__(self, change: Change) -> None:
-        self._change = change
-
-    def __str__(self) -> str:
 def _say_dropped(dropped: Iterable[Dropped]) -> None:
     """Once for each time that it begins: the channel's announcement has the sum."""
     for one in dropped:
@@ -466,6 +459,13 @@ def _say_dropped(dropped: Iterable[Dropped]) -> None:
         )
 
 
+class Told:
+    """A change as one line of the log, made only when somebody logs it."""
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+
+    def __str__(self) -> str:
         change = self._change
         words = [change.kind.value, harmless(change.user or "-")]
         for name, value in (

@@ -133,6 +133,7 @@ class Settings:
     people: dict[str, PersonSettings] = field(default_factory=dict)
     """By account, or by a key's name (``keys``)."""
     mention: MentionSettings = field(default_factory=MentionSettings)
+    outbox: OutboxSettings = field(default_factory=OutboxSettings)
     state: StateSettings = field(default_factory=StateSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     notices: NoticeSettings = field(default_factory=NoticeSettings)
@@ -145,7 +146,6 @@ class Settings:
     report: ReportSettings = field(default_factory=ReportSettings)
     heartbeat: HeartbeatSettings = field(default_factory=HeartbeatSettings)
     keys: dict[str, str] = field(default_factory=dict)
-    outbox: OutboxSettings = field(default_factory=OutboxSettings)
     """What keys are called: fingerprint → name."""
     log: LogSettings = field(default_factory=LogSettings)
     language: Language = Language.ZH

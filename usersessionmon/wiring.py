@@ -425,6 +425,7 @@ def monitor(
                 tellers=[*tellers, *watchers.tellers],
                 unsaved=watchers.unsaved,
                 limits=Limits(settings.state.keep_days, settings.state.max_sessions),
+                policy=Policy(settings.outbox.max_notices, settings.outbox.max_days),
                 told_us=damage.told_us if damage is not None and rebuilding else None,
                 opening=[*opening_of(settings, here, damage, kept), *watchers.opening],
                 once=once,
@@ -433,7 +434,6 @@ def monitor(
             )
         finally:
             watchers.close()
-                policy=Policy(settings.outbox.max_notices, settings.outbox.max_days),
             if source is not None:
                 source.close()
             waker.close()
