@@ -9,6 +9,7 @@ time is over, and every failure is a value with words made here.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import socket
@@ -234,6 +235,8 @@ def _session(line: _Line) -> requests.Session:
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+    _hush("urllib3")
+
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:
             return line.watch(self, super()._new_conn())
@@ -267,6 +270,14 @@ def _session(line: _Line) -> requests.Session:
     for scheme in ("http://", "https://"):
         session.mount(scheme, Adapter(pool_connections=1, pool_maxsize=1, max_retries=0))
     return session
+
+
+def _hush(library: str) -> None:
+    """A library that logs addresses must not log: ours hold tokens.  Whatever level or handler
+    anybody sets."""
+    for name in tuple(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == library:
+            logging.getLogger(name).disabled = True
 
 
 def _trusted(ca_file: str) -> str | bool:
