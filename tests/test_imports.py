@@ -19,6 +19,7 @@ LOW: dict[str, set[str]] = {
     "sd_notify": set(),
     "clock": {"errors"},
     "strict": {"errors"},
+    "metrics": {"errors", "model", "notify.base", "store", "strict"},
     "entries": set(),
     "schema": set(),
     "layers": {"errors", "strict"},
