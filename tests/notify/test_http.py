@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.feishu_double import TOKEN, FeishuDouble
+from tests.notify.certificates import certificate_for
 from usersessionmon.notify.http import HttpClient, Reply, Unanswered, masked
 
 JSON = "application/json; charset=utf-8"
@@ -162,17 +162,7 @@ def test_no_tls_on_the_other_side() -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for 127.0.0.1 that nobody knows, with its key, in one file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl makes the certificate")
-    both = tmp_path / "both.pem"
-    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-nodes", "-days", "2", "-subj", "/CN=double", "-keyout", str(both)]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-out", str(tmp_path / "cert.pem")]
-    subprocess.run(command, check=True, capture_output=True)
-    both.write_text(both.read_text() + (tmp_path / "cert.pem").read_text())
-    return both
+    return certificate_for(tmp_path)
 
 
 def test_tls_with_a_private_ca(certificate: Path) -> None:

@@ -7,13 +7,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from usersessionmon.config import Settings, check_files, find_config, load
+from usersessionmon.config import Settings, find_config, load
 from usersessionmon.errors import TroubleError, UserError
+from usersessionmon.notify.courier import BatchChannel
+from usersessionmon.notify.pace import Budget
 from usersessionmon.rules import selftest
 from usersessionmon.rules.pack import own_rules
 from usersessionmon.store import db
@@ -41,12 +44,12 @@ def main(options: argparse.Namespace) -> int:
     """0 when all is well, 1 when something must be mended; 2 for a bad configuration."""
     path = find_config(options.config)
     settings = load(path)  # what is wrong with it is told by main, all of it
-    check_files(settings)  # so is a file that it names and that cannot be read
+    channels = channels_of(settings, zone_of(settings), sys.stdout)  # so is what one cannot use
     findings = [
         Finding("configuration", True, "the defaults hold" if path is None else f"{path} is valid")
     ]
     for part, look in (
-        ("channels", _channels),
+        ("channels", partial(_channels, channels)),
         ("rules", _rules),
         ("source", _source),
         ("state", _state),
@@ -70,13 +73,14 @@ def _looked(
         return [Finding(part, False, line) for line in error.lines]
 
 
-def _channels(settings: Settings) -> list[tuple[bool, str]]:
-    if not settings.all_channels():
-        return [(True, "none is configured: notices go to the terminal (feishu.webhook_url)")]
-    made = channels_of(settings, zone_of(settings), sys.stdout)
+def _channels(
+    made: Sequence[tuple[BatchChannel, Budget]], settings: Settings
+) -> list[tuple[bool, str]]:
     found = [(True, f"{channel.name}: {channel.address}") for channel, _ in made]
     for channel, _ in made:
         channel.close()
+    if not settings.all_channels():
+        return [(True, "none is configured: notices go to the terminal (feishu.webhook_url)")]
     return [*found, (True, "try them: user-session-monitor test-notify")]
 
 

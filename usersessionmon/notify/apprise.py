@@ -140,8 +140,9 @@ def make(name: str, where: str, settings: AppriseSettings, voice: Voice) -> Appr
 def _library(where: str) -> Any:
     """Raises UserError where it is missing."""
     try:
-        # what it imports may be due for removal somewhere: that is not for our users
+        # what its services import may be old: that is not for our users
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="apprise")
+        warnings.filterwarnings("ignore", category=ImportWarning)
         import apprise
     except ImportError as error:
         raise UserError(
