@@ -23,6 +23,7 @@ LOW: dict[str, set[str]] = {
     "entries": set(),
     "schema": set(),
     "layers": {"errors", "strict"},
+    "yamledit": {"errors", "strict"},
     "detect": {"model", "strict"},  # pure; strict for what its settings refuse
     "config": {
         *("detect", "errors", "layers", "model", "strict"),
@@ -70,7 +71,7 @@ THIRD_PARTY = {
     "urllib3": {"notify/http.py"},
     "systemd": {"sources/journal.py"},
     "watchdog": {"sources/wake.py"},
-    "yaml": {"layers.py", "strict.py"},
+    "yaml": {"layers.py", "strict.py", "yamledit.py"},
 }
 
 
