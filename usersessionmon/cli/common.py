@@ -16,7 +16,7 @@ from usersessionmon.entries import JournalHandler
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.store import db
 from usersessionmon.store.faults import trouble
-from usersessionmon.store.place import reading, state_dir
+from usersessionmon.store.place import changing, reading, state_dir
 
 from .output import complain, printable
 
@@ -101,9 +101,20 @@ def state_of(settings: Settings) -> Iterator[Connection | None]:
 def saved_state_of(settings: Settings) -> Iterator[Connection]:
     """As ``state_of``, for commands that have nothing to say without a state."""
     with state_of(settings) as connection:
-        if connection is None:
-            raise TroubleError(
-                f"{folder_of(settings)}: there is no state yet: start the monitor first "
-                "(user-session-monitor run)"
-            )
-        yield connection
+        yield _there(connection, settings)
+
+
+@contextmanager
+def changed_state_of(settings: Settings) -> Iterator[Connection]:
+    """The state, for changing a little of it beside the monitor."""
+    with changing(folder_of(settings)) as connection:
+        yield _there(connection, settings)
+
+
+def _there(connection: Connection | None, settings: Settings) -> Connection:
+    if connection is None:
+        raise TroubleError(
+            f"{folder_of(settings)}: there is no state yet: start the monitor first "
+            "(user-session-monitor run)"
+        )
+    return connection

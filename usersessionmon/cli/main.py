@@ -26,6 +26,7 @@ COMMANDS = {
     "history": "past sessions",
     "status": "is the monitor alive, and where it stands",
     "check": "validate configuration, log source, state and rules",
+    "outbox": "list what waits or was refused, try again, give up",
     "test-notify": "send one notice through each configured channel",
     "notices": "show every notice as the configuration words it",
     "rules": "list, test and explain the rules",

@@ -149,6 +149,16 @@ def nudge(connection: sqlite3.Connection, channels: Iterable[str], now_us: int) 
     )
 
 
+def channels_of(connection: sqlite3.Connection, wanted: Wanted) -> list[str]:
+    """Those that have such entries, by name."""
+    where, values = _where(wanted)
+    rows = connection.execute(
+        f"SELECT DISTINCT d.channel FROM deliveries d {where} ORDER BY 1",  # noqa: S608
+        values,
+    )
+    return [str(name) for (name,) in rows]
+
+
 def channels(connection: sqlite3.Connection) -> list[str]:
     """Those that ever had a notice, by name."""
     return [str(name) for (name,) in connection.execute("SELECT name FROM channels ORDER BY name")]

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from usersessionmon.errors import TroubleError
@@ -262,5 +262,25 @@ def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
                 yield connection
         finally:
             connection.close()
+    except sqlite3.Error as error:
+        raise trouble(file, error) from error
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[sqlite3.Connection | None]:
+    """The state's database for one who changes a little of it beside the monitor; None when there
+    is no state yet.
+
+    Raises TroubleError when it cannot be written.
+    """
+    with reading(path) as looked_at:
+        there = looked_at is not None
+    if not there:
+        yield None
+        return
+    file = path / db.FILE_NAME
+    try:
+        with closing(db.connect(file)) as connection:
+            yield connection
     except sqlite3.Error as error:
         raise trouble(file, error) from error
