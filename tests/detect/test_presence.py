@@ -184,6 +184,19 @@ def test_who_has_to_go_for_others_is_told_rather_than_lost() -> None:
     assert taken.patience(0.0) is None
 
 
+def test_a_session_of_a_stay_that_is_forgotten_is_no_part_of_the_next() -> None:
+    taken = Presences(ON, persons=1, sessions=100)
+    said = []
+    for number, user in enumerate(["a", "b", "a"]):
+        said += taken.login(login(number, session=f"s{number}", user=user), (), silent=False)
+    assert short(said) == ["login s0", "login s1", "login s2"]
+    old, new = logout(9, session="s0", user="a"), logout(10, session="s2", user="a")
+    assert short(taken.logout(old, (), silent=False)) == ["logout s0"]
+    assert taken.logout(new, (), silent=False) == []
+    taken.tick(0.0)
+    assert short(taken.tick(300.0)) == ["logout s2"]
+
+
 def test_a_session_that_has_to_go_ends_by_itself() -> None:
     taken = Presences(ON, persons=9, sessions=2)
     said = [told for one in ins(3) for told in taken.login(one, (), silent=False)]

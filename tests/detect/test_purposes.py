@@ -43,6 +43,7 @@ def test_a_day_of_a_purpose_is_one_sum() -> None:
         )
     ]  # fmt: skip
     assert taken.folding.purposes.take() == [Tally("backup")]
+    assert not taken.folding.purposes.knows("s0")
     assert taken.folding.folded == 6
 
 
