@@ -14,10 +14,11 @@ from usersessionmon.clock import SystemClock
 from usersessionmon.config import FEISHU, Language, Settings
 from usersessionmon.errors import UserError
 from usersessionmon.notify.base import Queued
-from usersessionmon.notify.examples import EXAMPLES, Stage
+from usersessionmon.notify.examples import EXAMPLES
 from usersessionmon.notify.registry import channel_of
 from usersessionmon.notify.robot import Robot
 from usersessionmon.notify.settings import ChannelSettings, FeishuSettings, Style
+from usersessionmon.notify.stage import Stage
 from usersessionmon.notify.text import render_text
 from usersessionmon.notify.words import Voice
 from usersessionmon.strict import nearest

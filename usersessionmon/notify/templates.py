@@ -18,9 +18,9 @@ KEYWORD = "通知"
 """Bots with keyword protection refuse what lacks it."""
 UNUSUAL = "unusual"
 _LINES, _BYTES = 30, 4096
-_TITLE, _TITLE_HOLES, _TITLE_TEXT = 100, 4, 60
+_TITLE, _TITLE_HOLES, _TITLE_TEXT = 80, 4, 48
 """A title's characters, the most holes of one, and the most text around them: the keyword must
-never be what is cut off."""
+never be what is cut off, marks behind it (1/2) included."""
 _TOLD = 6000
 """Bytes of the lines that a template gives, whatever the values hold: a body has 20,000."""
 
