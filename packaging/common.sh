@@ -189,6 +189,7 @@ except metadata.PackageNotFoundError:
 package_of() {
     case $TOOL:$1 in
     apt-get:ensurepip) echo python3-venv ;;
+    apt-get:apprise) echo apprise ;;
     dnf:ensurepip | yum:ensurepip | zypper:ensurepip) echo python3-pip ;;
     dnf:yaml | yum:yaml) echo python3-pyyaml ;;
     zypper:yaml) echo python3-PyYAML ;;
@@ -273,6 +274,7 @@ put_project() {
             die "pip could not install the program (its last lines are above); it needs PyPI here"
     fi
     put_journal "$_venv_python"
+    put_apprise "$_venv_python"
     [ -z "$_extras" ] || put_extras "$_venv_python" "$_what" "$_editable" "$_extras" "$_build"
 }
 
@@ -287,6 +289,20 @@ put_journal() {
     say "compiling the journal's library (systemd-python)"
     "$1" -m pip install --quiet 'systemd-python>=234' </dev/null >/dev/null 2>&1 ||
         say "it did not compile (a C compiler, pkg-config and systemd's headers are needed): going on without, log files are followed"
+}
+
+# The Apprise library, which only channels of type apprise need: the program runs without it.
+put_apprise() {
+    [ -n "$(missing_modules "$1" apprise)" ] || return 0
+    if [ "$MODE" = pypi ]; then
+        "$1" -m pip install --quiet 'apprise>=1.2' </dev/null >/dev/null 2>&1 || :
+    elif is_root; then
+        fresh_lists
+        _package=$(package_of apprise)
+        if offered "$_package"; then (add_packages "channels of type apprise" "$_package") || :; fi
+    fi
+    [ -z "$(missing_modules "$1" apprise)" ] ||
+        say "going on without the Apprise library (for channels of type apprise): this system has no package, or you are not root; $1 -m pip install apprise brings it"
 }
 
 put_extras() {

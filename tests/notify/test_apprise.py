@@ -26,6 +26,7 @@ from usersessionmon.notify.base import Answer, Queued, Result
 from usersessionmon.notify.secret import Secret
 from usersessionmon.notify.settings import AppriseSettings
 from usersessionmon.notify.words import Voice
+from usersessionmon.strict import BadValuesError
 
 A = Answer
 PASSWORD = "correct-horse-battery"
@@ -86,7 +87,7 @@ def hooks(statuses: Mapping[str, Sequence[int]] | None = None) -> Iterator[Hooks
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     steps = {path: list(some) for path, some in (statuses or {}).items()}
     made = Hooks(server.server_port, steps)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield made
@@ -143,7 +144,10 @@ def test_no_means_unknown_and_does_not_say_where(status: int) -> None:
 
 
 def test_no_redirect_is_followed() -> None:
-    pytest.importorskip("apprise", "1.9.9", reason="older ones follow redirects")
+    import apprise
+
+    if not hasattr(apprise.AppriseAsset, "http_redirects"):
+        pytest.skip("this version of the library cannot be told not to")
     with hooks({"one": [302]}) as server:
         assert send(channel(server.url())).answer is A.UNKNOWN
         assert server.asked == ["one"]
@@ -261,6 +265,21 @@ def test_addresses_are_read_anew_from_their_file(
         "channels.chat.urls: Apprise does not understand number 2; those before are used"
     ]
     assert PASSWORD not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("urls", "expected"),
+    [
+        ((), "urls or urls_file is needed"),
+        (("json://x", ""), "number 2 is no address"),
+        ((f"json://bot:{PASSWORD}@x\njson://y",), "number 1 is no address"),
+        (tuple(f"json://x/{n}" for n in range(21)), "at most 20"),
+    ],
+)
+def test_settings_that_cannot_be(urls: tuple[str, ...], expected: str) -> None:
+    with pytest.raises(BadValuesError, match=expected) as error:
+        AppriseSettings(urls=urls)
+    assert PASSWORD not in str(error.value)
 
 
 def test_a_file_without_addresses(tmp_path: Path) -> None:

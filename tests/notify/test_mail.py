@@ -25,6 +25,7 @@ from usersessionmon.notify.mail import PATIENCE_SECONDS, MailChannel, make
 from usersessionmon.notify.secret import Secret
 from usersessionmon.notify.settings import MailSettings, Security
 from usersessionmon.notify.words import Voice
+from usersessionmon.strict import BadValuesError
 
 A = Answer
 PASSWORD = "correct-horse-通"
@@ -490,6 +491,57 @@ def test_a_file_of_certificates_that_is_none(text: str | None, tmp_path: Path) -
         result = send(channel(double.port, security=Security.TLS, ca_file=path))
         assert result.answer is A.CONFIGURATION and "ca_file" in result.said
         assert double.commands() == []
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+def settings(**values: object) -> MailSettings:
+    usual: dict[str, object] = {"host": "mx.example.com", "sender": ALICE, "to": (BOB,)}
+    return MailSettings(**(usual | values))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"host": ""}, "host: is needed"),
+        ({"host": "mx.example.com:465"}, "host: is needed"),
+        ({"host": "mx example"}, "host: is needed"),
+        ({"host": "::1%\n"}, "host: is needed"),
+        ({"sender": ""}, "sender: must be mail addresses"),
+        ({"sender": "Monitor <m@example.com>"}, "sender: must be mail addresses"),
+        ({"sender": "m@example.com\r\nRCPT TO:<x@example.com>"}, "sender: must be mail"),
+        ({"sender": "m@example.com\n"}, "sender: must be mail"),
+        ({"to": ()}, "to: must be mail addresses"),
+        ({"to": (BOB, "x y@example.com")}, "to: must be mail addresses"),
+        ({"to": ("管@example.com",)}, "to: must be mail addresses"),
+        ({"to": ("a..b@example.com",)}, "to: must be mail addresses"),
+        ({"to": (f"{'a' * 65}@example.com",)}, "to: must be mail addresses"),
+        ({"to": tuple(f"a{n}@example.com" for n in range(51))}, "to: must be at most 50"),
+        ({"user": "bot"}, "user: user and password"),
+        ({"password": "x"}, "user: user and password"),
+        ({"user": "a\0b", "password": "x"}, "user: must not hold control"),
+        ({"user": "bot", "password": "x", "security": Security.NONE}, "none would send"),
+        ({"port": 65536}, "port: must be from 0"),
+        ({"password": "x", "password_file": "/x", "user": "bot"}, "password_file: give"),
+    ],
+)
+def test_settings_that_cannot_be(values: dict[str, object], expected: str) -> None:
+    with pytest.raises(BadValuesError, match=expected):
+        settings(**values)
+
+
+def test_settings_that_can_be() -> None:
+    settings(host="::1", to=("o'neil+log.x@sub.example.com", "root@localhost"))
+    settings(host="192.0.2.1", user="bot@example.com", password="x")
+
+
+@pytest.mark.parametrize(
+    ("security", "port"), [(Security.STARTTLS, 587), (Security.TLS, 465), (Security.NONE, 25)]
+)
+def test_the_usual_ports(security: Security, port: int) -> None:
+    assert channel(0, security=security).address == f"{ALICE} by 127.0.0.1:{port}"
+    assert channel(2525, security=security).address == f"{ALICE} by 127.0.0.1:2525"
 
 
 # --- secrets --------------------------------------------------------------------------------------
