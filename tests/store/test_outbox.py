@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from tests.notify.support import NOW_US, create_tables, login, logout, notice, posted
 from usersessionmon.errors import TroubleError
 from usersessionmon.model import Notice, Severity
-from usersessionmon.notify.base import Answer, ChannelState
+from usersessionmon.notify.base import Answer, ChannelState, Posted
 from usersessionmon.store import outbox as module
+from usersessionmon.store import outbox_view
 from usersessionmon.store.db import connect, migrate, migrations, transaction
 from usersessionmon.store.outbox import SqliteOutbox, enqueue
 from usersessionmon.store.outbox_view import Wanted, entries, report
@@ -219,3 +221,117 @@ def test_it_goes_with_the_other_migrations(tmp_path: Path) -> None:
     put(connection, "x")
     assert report(connection, NOW_US)[0].waiting == 1
     connection.close()
+
+
+def hold(
+    writer: sqlite3.Connection, user: str, held_us: int | None = None, bundle: str = ""
+) -> None:
+    with transaction(writer):
+        enqueue(writer, [Posted(notice(login(user)), ("a",), held_us, bundle)], NOW_US)
+
+
+def test_what_is_held_waits_for_its_moment(
+    writer: sqlite3.Connection, outbox: SqliteOutbox
+) -> None:
+    hold(writer, "x", NOW_US + 10)
+    hold(writer, "y", NOW_US + 20)
+    hold(writer, "z")
+    assert numbers(outbox) == [3] and outbox.depth("a", NOW_US) == 1
+    assert outbox.due_us("a", NOW_US) == NOW_US + 10
+    assert [one.number for one in outbox.waiting("a", 9, NOW_US + 10)] == [1, 3]
+    assert outbox.waiting("a", 9, NOW_US + 10)[0].held_us == NOW_US + 10
+    assert outbox.due_us("a", NOW_US + 10) == NOW_US + 20
+    assert outbox.due_us("a", NOW_US + 20) is None and outbox.due_us("b", NOW_US) is None
+    (found,) = report(writer, NOW_US + 10)
+    assert (found.waiting, found.held, found.oldest_us) == (3, 1, NOW_US)
+    outbox.delivered("a", [3], NOW_US)
+    assert report(writer, NOW_US + 15)[0].oldest_us == NOW_US + 10, "held on purpose is not stuck"
+
+
+def test_bundles_come_after_what_has_none_and_one_after_the_other(
+    writer: sqlite3.Connection, outbox: SqliteOutbox
+) -> None:
+    for bundle in ("night", "daily", "", "night", "daily", ""):
+        hold(writer, "x", None, bundle)
+    with transaction(writer):
+        enqueue(writer, posted(notice(logout(abnormal=True)), channels=("a",)), NOW_US)
+    assert numbers(outbox) == [7, 3, 6, 2, 5, 1, 4]
+    assert [one.number for one in outbox.waiting("a", 4, NOW_US)] == [7, 3, 6, 2]
+
+
+def test_halves_go_on_as_the_whole_did(writer: sqlite3.Connection, outbox: SqliteOutbox) -> None:
+    hold(writer, "x", NOW_US - 5)
+    outbox.set_plain("a", [1])
+    outbox.tried("a", [1], NOW_US, "cut")
+    half = [notice(login("one")), notice(logout("two"))]
+    outbox.split("a", 1, half)
+    got = outbox.waiting("a", 9, NOW_US)
+    assert [one.notice for one in got] == half
+    assert [(one.number, one.queued_us, one.attempts, one.plain, one.held_us) for one in got] == [
+        (2, NOW_US, 0, True, NOW_US - 5),
+        (3, NOW_US, 0, True, NOW_US - 5),
+    ]
+    assert writer.execute("SELECT number FROM notices ORDER BY 1").fetchall() == [(2,), (3,)]
+
+
+def test_the_state_that_is_saved_leaves_the_counters_alone(
+    writer: sqlite3.Connection, outbox: SqliteOutbox
+) -> None:
+    put(writer, "x")
+    with transaction(writer):
+        outbox_view.nudge(writer, ["a"], 77)
+    outbox.save_state("a", ChannelState(Answer.THROTTLED, "code 11232", 3))
+    assert outbox.errand("a").nudged_us == 77
+    assert writer.execute("SELECT waiting FROM channels").fetchone() == (1,)
+
+
+def test_tried_again_and_given_up_by_hand(writer: sqlite3.Connection, outbox: SqliteOutbox) -> None:
+    put(writer, "x", "y", "z", channels=("a", "b"))
+    outbox.set_plain("a", [1])
+    outbox.set_aside("a", [1, 2], NOW_US, "code 19002")
+    with transaction(writer):
+        assert outbox_view.retry(writer, Wanted("a", [1, 3]), NOW_US + 5) == 1
+    first = outbox.waiting("a", 9, NOW_US)[0]
+    assert (first.number, first.plain, first.queued_us) == (1, True, NOW_US + 5)
+    assert numbers(outbox) == [1, 3]
+    with transaction(writer):
+        assert outbox_view.drop(writer, Wanted(aside=True)) == 1
+        assert outbox_view.drop(writer, Wanted(None, [3])) == 2
+    assert numbers(outbox) == [1] and numbers(outbox, "b") == [1, 2]
+    assert writer.execute("SELECT name, waiting FROM channels ORDER BY 1").fetchall() == [
+        ("a", 1),
+        ("b", 2),
+    ]
+    assert writer.execute("SELECT number FROM notices ORDER BY 1").fetchall() == [(1,), (2,)]
+
+
+def test_a_damaged_states_queue_is_taken_over_as_it_was(
+    writer: sqlite3.Connection, tmp_path: Path
+) -> None:
+    hold(writer, "x", NOW_US + 9, "night")
+    put(writer, "y")
+    other = create_tables(tmp_path / "new.db")
+    rows = writer.execute(module.waiting_query(writer))
+    with transaction(other):
+        assert module.copy_waiting(rows, other) == 2
+    again = SqliteOutbox(tmp_path / "new.db")
+    held, plain = sorted(again.waiting("a", 9, NOW_US + 9), key=lambda one: one.number)
+    assert (held.bundle, held.held_us, plain.bundle) == ("night", NOW_US + 9, "")
+    again.close()
+    other.close()
+
+
+def test_the_queue_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
+    old = connect(tmp_path / "old.db")
+    folder = resources.files("usersessionmon.store") / "migrations"
+    old.executescript((folder / "0002_outbox.sql").read_text(encoding="utf-8"))
+    old.execute("INSERT INTO notices VALUES (7, 5, ?)", (module.fields_of(notice(login())),))
+    old.execute(
+        "INSERT INTO deliveries (channel, number, routine, queued_us) VALUES ('a', 7, 1, 5)"
+    )
+    new = create_tables(tmp_path / "new.db")
+    with transaction(new):
+        assert module.copy_waiting(old.execute(module.waiting_query(old)), new) == 1
+    assert entries(new, Wanted("a"))[0].number == 7
+    old.close()
+    new.close()
