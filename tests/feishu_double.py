@@ -26,7 +26,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 from usersessionmon.clock import Clock, SystemClock
 
@@ -118,7 +118,7 @@ class FeishuDouble:
         )
         self._thread.start()
 
-    def __enter__(self) -> FeishuDouble:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
