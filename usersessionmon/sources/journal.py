@@ -263,6 +263,32 @@ def read_journal(
         raise TroubleError(problems)
 
 
+def read_since(
+    since_us: int,
+    *,
+    wanted: Wanted,
+    zone: tzinfo,
+    extra_identifiers: Sequence[str] = (),
+    directory: str | None = None,
+) -> Iterator[Record]:
+    """The records of this host's journal (or of a directory's) from a moment on, all boots.
+
+    Raises TroubleError, behind the last record that can be read.
+    """
+    reader = None
+    try:
+        reader = open_reader(path=directory)
+        log = wrap(reader)
+        match(log, terms(extra_identifiers))
+        reader.seek_realtime(since_us)
+        yield from _all(log, wanted, zone, None)
+    except ERRORS as error:
+        raise TroubleError(f"the journal: reading broke off: {words(error)}") from error
+    finally:
+        if reader is not None:
+            reader.close()
+
+
 def _all(
     log: Log, wanted: Wanted, zone: tzinfo, refused: Counter[Refusal] | None
 ) -> Iterator[Record]:
