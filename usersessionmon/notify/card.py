@@ -16,20 +16,26 @@ from .words import Speaker
 
 _SHORT = 34
 """Columns (a Chinese character takes two) that half a card's width has room for."""
-_ABNORMAL, _ROUTINE = "red", "blue"
-_OF_TROUBLE = "orange"
-"""What is wrong with the monitor and not with anybody's session."""
+_ABNORMAL, _ROUTINE, _GOOD = "red", "blue", "green"
 _COLOURS = {
     "login": "blue",
     "logout": "grey",
     "login_failed": "yellow",
+    "failures": "yellow",
     "elevation": "purple",
     "report": "turquoise",
     "heartbeat": "turquoise",
+    "test": _GOOD,
 }
-_GOOD_NEWS = "green"
-_GOOD = frozenset({"failures", "trouble", "test"})
-"""Kinds whose routine notices say that something is well, or well again."""
+_OF_TROUBLE = "orange"
+"""What is wrong with the monitor and not with anybody's session."""
+_WELL_AGAIN = (
+    "大量登录失败结束通知",
+    "账户试探结束通知",
+    "日志恢复通知",
+    "监控覆盖率恢复通知",
+    "通知渠道恢复通知",
+)
 
 
 def card_of(page: Page, notices: Sequence[Notice], ids: Sequence[str], say: Speaker) -> object:
@@ -40,21 +46,23 @@ def card_of(page: Page, notices: Sequence[Notice], ids: Sequence[str], say: Spea
         "config": {"wide_screen_mode": True},
         "header": {
             "title": {"tag": "plain_text", "content": page.title},
-            "template": _colour(notices),
+            "template": _colour(notices, say),
         },
         "elements": [*body, *calls] or [_element("plain_text", "-")],
     }
 
 
-def _colour(notices: Sequence[Notice]) -> str:
+def _colour(notices: Sequence[Notice], say: Speaker) -> str:
     """Of a digest: red as soon as anything in it is abnormal."""
     abnormal = [one for one in notices if one.severity is Severity.ABNORMAL]
     if len(notices) > 1:
         return _ABNORMAL if abnormal else _ROUTINE
-    kind = notices[0].kind
-    if abnormal:
-        return _OF_TROUBLE if kind == "trouble" else _ABNORMAL
-    return _GOOD_NEWS if kind in _GOOD else _COLOURS.get(kind, _ROUTINE)
+    (notice,) = notices
+    if notice.title.startswith(tuple(map(say, _WELL_AGAIN))):
+        return _GOOD
+    if notice.kind == "trouble":
+        return _OF_TROUBLE
+    return _ABNORMAL if abnormal else _COLOURS.get(notice.kind, _ROUTINE)
 
 
 def _fields(page: Page, say: Speaker) -> list[object]:

@@ -133,4 +133,4 @@ def _programs(programs: Sequence[tuple[str, int]]) -> str | None:
 
 def _shape(form: str, one: tuple[str, str, int]) -> str:
     program, text, lines = one
-    return f"{form.format(lines)} {harmless(program, 30)}: {harmless(text, _SHAPE)}"
+    return f"({form.format(lines)}) {harmless(program, 30)}: {harmless(text, _SHAPE)}"

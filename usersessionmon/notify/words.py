@@ -87,7 +87,7 @@ _ENGLISH = {
     "冒充": "In the name of",
     "写入者": "Written by",
     "其他写入者": "Others",
-    "{} 条": "{} lines",
+    "{} 条": "{}",
     "最早": "First",
     "最近": "Last",
     "可疑日志": "suspicious-lines",
@@ -147,7 +147,7 @@ _ENGLISH = {
     "日志恢复": "log-speaks",
     "日志": "Log",
     "察觉时间": "Noticed",
-    "恢复时间": "Spoke again",
+    "恢复时间": "Well again since",
     "新连接": "New connections",
     "有人连上 sshd，日志却没有新内容": "people connect to sshd and the log says nothing",
     "日志恢复；其间的登录和登出可能未被记录": (
