@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Any
 
+from . import watched
 from .output import cell, micros_text, say, span_text
 
 ENOUGH_LINES = 20
@@ -17,7 +18,8 @@ Exit status 1, with the reason first, when
   - the monitor is not running
   - people come and go on sshd and the log says nothing (monitor.alarm_silent)
   - the state cannot be written
-  - most lines of today are not understood (of 20 or more)
+  - most lines of today are not understood (of 20 or more), or lately far fewer than usual
+  - the last heartbeat was not taken
   - the program failed on a line
   - a new configuration was refused (systemctl reload)
   - a channel refused a notice or cannot be reached, or a notice waits for an hour
@@ -36,7 +38,12 @@ _COUNTS = {
 
 def troubles(data: dict[str, Any]) -> list[str]:
     """A sentence for each thing that is wrong."""
-    return [*_of_the_monitor(data), *_of_the_log(data), *_of_the_channels(data)]
+    return [
+        *_of_the_monitor(data),
+        *_of_the_log(data),
+        *watched.troubles(data),
+        *_of_the_channels(data),
+    ]
 
 
 def _of_the_monitor(data: dict[str, Any]) -> Iterator[str]:
@@ -101,6 +108,7 @@ def show(data: dict[str, Any], zone: tzinfo) -> None:
     for one in data["shapes"]:
         say(f"           {one['count']:>8}  {cell(one['program'])}: {cell(one['shape'], 200)}")
     _show_hours(data["hours"], zone)
+    watched.show(data)
     if data.get("damaged"):
         found = data["damaged"]
         say(f"damaged    the state was, found {found['at']} ({cell(found['why'])}): made anew")

@@ -19,7 +19,7 @@ from usersessionmon.store.damage import Damage
 from usersessionmon.store.place import holder, noted_trouble
 from usersessionmon.wiring import zone_of
 
-from . import standing
+from . import standing, watched
 from .common import folder_of, settings_of, state_of
 from .output import micros_text, say_json
 
@@ -42,6 +42,8 @@ def main(options: argparse.Namespace) -> int:
     data: dict[str, Any] = {"running": pid is not None, "pid": pid, "state_dir": str(folder)}
     with state_of(settings) as connection:
         data |= _nothing() if connection is None else _standing(connection, zone)
+        facts = {} if connection is None else state.read_facts(connection)
+        data |= watched.facts_of(facts, settings, zone)
     data["not_saving"] = None if pid is None else _not_saving(folder)
     data["trouble"] = standing.troubles(data)
     if options.json:

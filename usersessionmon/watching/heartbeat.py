@@ -17,7 +17,12 @@ SAVED_SECONDS = 180.0
 """A save that is older proves nothing: while nothing happens there is one each minute."""
 CHANGED_SECONDS = 60.0
 """That something is wrong, or is no more, is said at once, but no sooner after the last time."""
-PINGED, ANSWERED, TAKEN = "heartbeat_us", "heartbeat_said", "heartbeat_ok"
+PINGED, WHERE, ANSWERED, TAKEN = (
+    "heartbeat_us",
+    "heartbeat_to",
+    "heartbeat_said",
+    "heartbeat_ok",
+)
 CHATTED, READ = "chat_us", "chat_read"
 """Names of what is kept among the state's facts."""
 UNSAVED = "the state cannot be written"
@@ -76,7 +81,12 @@ class Heartbeat:
         if outcome is None:
             return {}
         taken = "1" if outcome.ok else ""
-        return {PINGED: str(outcome.at_us), ANSWERED: outcome.said, TAKEN: taken}
+        return {
+            PINGED: str(outcome.at_us),
+            WHERE: outcome.where,
+            ANSWERED: outcome.said,
+            TAKEN: taken,
+        }
 
     def _is_due(self, now: float, *, bad: bool) -> bool:
         since = None if self._sent is None else now - self._sent

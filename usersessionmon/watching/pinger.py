@@ -21,6 +21,8 @@ class Outcome(NamedTuple):
     """What became of the last one."""
 
     at_us: int
+    where: str
+    """The URL without what is secret of it."""
     ok: bool
     """The server took it."""
     said: str
@@ -66,12 +68,12 @@ class Pinger:
         answer = self._client.post(
             failing(url) if fail else url, line.encode(), "text/plain; charset=utf-8"
         )
-        outcome = Outcome(self._clock.now_us(), *_judged(answer))
+        outcome = Outcome(self._clock.now_us(), host_of(url), *_judged(answer))
         with self._lock:
             self._outcome = outcome
         if outcome.said != self._said:
             level = logging.INFO if outcome.ok else logging.WARNING
-            LOG.log(level, "heartbeat to %s: %s", host_of(url), outcome.said)
+            LOG.log(level, "heartbeat to %s: %s", outcome.where, outcome.said)
             self._said = outcome.said
 
 
@@ -89,4 +91,5 @@ def failing(url: str) -> str:
 
 def host_of(url: str) -> str:
     """The part of the address that is no secret."""
-    return f"https://{urlsplit(url).hostname}/****"
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}/****"

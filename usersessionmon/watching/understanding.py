@@ -99,6 +99,35 @@ class _Fall:
         return cls(float(kept[0]), _Sum.load(kept[1]), _Sum.load(kept[2]), bool(kept[3]))
 
 
+def lately(facts: Mapping[str, str]) -> tuple[int, int]:
+    """(understood, all) of the lines that are looked at now, for ``status``."""
+    kept = _kept(facts)
+    if kept is None:
+        return 0, 0
+    _, window, fall, _ = kept
+    sums = [*window] if fall is None else [fall.after if fall.after.total else fall.by]
+    return sum(one.good for one in sums), sum(one.total for one in sums)
+
+
+def _kept(
+    facts: Mapping[str, str],
+) -> tuple[_Sum, deque[_Sum], _Fall | None, int | None] | None:
+    """What ``save`` gave; None when there is nothing, or what cannot be understood."""
+    try:
+        kept = json.loads(facts.get(FACT) or "null")
+        if kept is None:
+            return None
+        known, window, fall, told_us = kept
+        return (
+            _Sum.load(known),
+            deque(_Sum.load(one) for one in window),
+            None if fall is None else _Fall.load(fall),
+            None if told_us is None else int(told_us),
+        )
+    except (ValueError, TypeError, IndexError):
+        return None
+
+
 class Understanding:
     """Compares the last lines with all that came before."""
 
@@ -120,20 +149,9 @@ class Understanding:
 
     def load(self, facts: Mapping[str, str]) -> None:
         """Go on where ``save`` left off; what cannot be understood is as if nothing were there."""
-        try:
-            kept = json.loads(facts.get(FACT) or "null")
-            if kept is None:
-                return
-            known, window, fall, told_us = kept
-            made = (
-                _Sum.load(known),
-                deque(_Sum.load(one) for one in window),
-                None if fall is None else _Fall.load(fall),
-                None if told_us is None else int(told_us),
-            )
-        except (ValueError, TypeError, IndexError):
-            return
-        self._known, self._window, self._fall, self._told_us = made
+        kept = _kept(facts)
+        if kept is not None:
+            self._known, self._window, self._fall, self._told_us = kept
 
     def save(self) -> dict[str, str]:
         """What is to be kept, as facts."""
