@@ -62,6 +62,10 @@ class DingTalkDouble(_Double):
 
     path = "/robot/send"
     query = f"?access_token={DINGTALK_TOKEN}"
+    _why = ""
+
+    def answer(self, code: int, message: str = "") -> tuple[int, bytes]:
+        return super().answer(code, message or (self._why if code == 310000 else ""))
 
     def rung(self) -> list[set[str]]:
         """Whom each accepted message calls."""
@@ -82,6 +86,7 @@ class DingTalkDouble(_Double):
             return 300005
         if self._too_fast(now_us):
             return 130101
+        self._why = "sign not match"
         if self.secret and not self._has_sign(query, now_us // 1000):
             return 310000
         if len(body) > 20_000:
@@ -90,6 +95,7 @@ class DingTalkDouble(_Double):
             return 43004
         if payload is None or payload.get("msgtype") != "text":
             return 400105
+        self._why = "keywords not in content"
         return 310000 if self.keyword not in self.readable(payload) else 0
 
     def _has_sign(self, query: dict[str, list[str]], now_ms: int) -> bool:

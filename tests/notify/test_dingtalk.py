@@ -117,7 +117,13 @@ def test_the_signature_is_of_the_moment_of_sending() -> None:
         assert send(double, notice(login()), now_us=now_us).answer is A.DELIVERED
         late = send(double, notice(login()), now_us=now_us - 3_700_000_000)
         assert late.answer is A.CONFIGURATION
-        assert late.said.endswith("look at keyword, signature and IPs)")
+        assert late.said.endswith("(the signature was refused: check secret and this host's clock)")
+
+
+def test_a_keyword_that_no_notice_has_is_named() -> None:
+    with DingTalkDouble(secret=SECRET, keyword="监控报警") as double:
+        result = send(double, notice(login()))
+        assert result.answer is A.CONFIGURATION and "set its keyword to 通知" in result.said
 
 
 def test_without_a_secret_nothing_is_signed() -> None:

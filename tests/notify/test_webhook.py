@@ -79,9 +79,19 @@ def test_table_of_statuses(statuses: tuple[int, ...], answer: Answer) -> None:
         assert classify(status)[0] is answer, status
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 405, 410])
-def test_configuration_says_what_to_do(status: int) -> None:
-    assert "check url" in classify(status)[1]
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (401, "check secret and url"),
+        (403, "check secret and url"),
+        (404, "check url"),
+        (405, "check url"),
+        (407, "check proxy"),
+        (410, "check url"),
+    ],
+)
+def test_configuration_says_what_to_do(status: int, advice: str) -> None:
+    assert classify(status)[1].endswith(f"{advice})")
 
 
 def send(

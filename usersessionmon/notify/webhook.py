@@ -33,7 +33,9 @@ NOTICES_LIMIT = 100
 _PREFIX = "whsec_"
 _HALVES = re.compile("[\ud800-\udfff]")
 _PAYLOAD = frozenset({400, 415, 422})
-_CONFIGURATION = frozenset({405, 410})
+_NOBODY_THERE = "it takes no notices there: check url"
+_REFUSED = "it refuses the signature, or wants credentials: check secret and url"
+_ADVICE = {401: _REFUSED, 403: _REFUSED, 405: _NOBODY_THERE, 410: _NOBODY_THERE}
 
 
 def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
@@ -149,6 +151,6 @@ def classify(status: int) -> tuple[Answer, str]:
         return Answer.DELIVERED, f"HTTP {status}"
     if status in _PAYLOAD:
         return Answer.PAYLOAD, f"HTTP {status}"
-    if status in _CONFIGURATION:
-        return Answer.CONFIGURATION, f"HTTP {status} (it takes no notices there: check url)"
+    if status in _ADVICE:
+        return Answer.CONFIGURATION, f"HTTP {status} ({_ADVICE[status]})"
     return by_status(status) or Answer.UNKNOWN, status_said(status, "url")
