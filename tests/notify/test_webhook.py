@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -231,3 +234,39 @@ def test_and_at_most_256_kib() -> None:
     assert len(channel.request(batch[:count], now_us=NOW_US).body) <= BODY_LIMIT
     assert len(channel.request(batch[: count + 1], now_us=NOW_US).body) > BODY_LIMIT
     channel.close()
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_lines_of_the_readmes_verify_it(readme: str) -> None:
+    text = (Path(__file__).parents[2] / readme).read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    shown: dict[str, Any] = {}
+    exec(code, shown)
+    is_genuine = shown["is_genuine"]
+    with WebhookDouble(key=KEY) as double:
+        send(double)
+        (one,) = double.requests()
+    assert is_genuine(one.headers, one.body, KEY)
+    assert not is_genuine(one.headers, one.body + b" ", KEY)
+    assert not is_genuine(one.headers, one.body, KEY + b"x")
+    assert not is_genuine(one.headers | {"webhook-id": "usm_1"}, one.body, KEY)
+    late = str(int(one.headers["webhook-timestamp"]) - 400)
+    assert not is_genuine(one.headers | {"webhook-timestamp": late}, one.body, KEY)
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_show_what_is_sent(readme: str) -> None:
+    text = (Path(__file__).parents[2] / readme).read_text(encoding="utf-8")
+    found = re.findall(r"^```json\n(\{\"version\".*?)^```$", text, re.DOTALL | re.MULTILINE)
+    (shown,) = map(json.loads, found)
+    with WebhookDouble() as double:
+        send(double, secret="")
+        sent = double.requests()[0].payload
+    assert sent is not None
+    assert list(shown) == list(sent)
+    (was,), (told,) = shown["notices"], sent["notices"]
+    assert list(was) == list(told)
+    assert set(was["event"]) <= set(told["event"])
+    assert {name: type(value) for name, value in was.items()} == {
+        name: type(value) for name, value in told.items()
+    }
