@@ -200,6 +200,12 @@ def channels_of(
     return found or [(TerminalChannel(stream, voice=voice), Budget.unlimited())]
 
 
+def check_channels(settings: Settings) -> None:
+    """Raise UserError when a channel cannot be made."""
+    for channel, _ in channels_of(settings, zone_of(settings), sys.stderr):
+        channel.close()
+
+
 def where_of(name: str) -> str:
     """Under which key a channel's settings stand."""
     return name if name == FEISHU else f"channels.{name}"
@@ -333,8 +339,7 @@ def config_problems(path: str | None, running: Settings) -> Sequence[str]:
     try:
         settings = load(find_config(path))
         rules_of(settings, look_around(settings).os_ids)
-        for channel, _ in channels_of(settings, zone_of(settings), sys.stderr):
-            channel.close()
+        check_channels(settings)
         folder = state_dir(settings.state.dir)
         make_dir(folder)
         pid = None if folder == state_dir(running.state.dir) else holder(folder)
@@ -355,7 +360,7 @@ def monitor(
     clock = SystemClock()
     here = look_around(settings)
     rules = rules_of(settings, here.os_ids)
-    check_files(settings)  # a wrong file is told before anything is made
+    check_channels(settings)  # what is wrong is told before anything is made
     folder = state_dir(settings.state.dir)
     make_dir(folder)
     file = folder / db.FILE_NAME

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.notify.support import NOW_US, login, logout, notice, queued
+from usersessionmon.cli.main import main
 from usersessionmon.errors import UserError
 from usersessionmon.notify.apprise import AppriseChannel, make
 from usersessionmon.notify.base import Answer, Queued, Result
@@ -316,3 +317,21 @@ def test_without_the_library_it_is_said_which_key_needs_it(
     (line,) = error.value.lines
     assert line.startswith("channels.chat.type: apprise needs the Apprise library")
     assert "pip install apprise" in line
+
+
+@pytest.mark.parametrize("command", [["check"], ["run", "--once"], ["test-notify"]])
+def test_a_wrong_address_is_a_wrong_configuration(
+    command: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"monitor: {{source: file, log_file: {tmp_path}/auth.log}}\n"
+        f"state: {{dir: {tmp_path}/state}}\n"
+        f"channels: {{chat: {{type: apprise, urls: ['nothing://{PASSWORD}']}}}}\n"
+    )
+    assert main(["--config", str(config), *command]) == 2
+    shown = capfd.readouterr()
+    assert shown.out == "" and shown.err == (
+        "user-session-monitor: channels.chat.urls: Apprise does not understand number 1\n"
+    )
+    assert not (tmp_path / "state").exists(), "told before anything is made"

@@ -300,12 +300,12 @@ def test_who_is_refused_for_good_is_named_and_holds_nobody_up(
         for number in (1, 2, 3):
             result = send(made, [queued(number, notice(login()))])
             assert result.answer is A.DELIVERED
-            assert (f"NOT to {BOB}: {no}" in result.said) is (number < 3)
+            assert (f"NOT for {BOB}: {no}" in result.said) is (number < 3)
         assert recipients(double) == [(ALICE, CAROL)] * 2 + [(ALICE, BOB, CAROL)]
         texts = [mail.text for mail in double.mails()]
     assert [f"未能送达：{BOB}\n" in text for text in texts] == [True, True, False]
     assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"], "once a change"
-    assert f"NOT to {BOB}: {no}" in caplog.records[0].getMessage()
+    assert f"NOT for {BOB}: {no}" in caplog.records[0].getMessage()
 
 
 def test_refused_after_the_others_had_it_is_not_a_matter_of_configuration() -> None:
@@ -313,7 +313,7 @@ def test_refused_after_the_others_had_it_is_not_a_matter_of_configuration() -> N
     with mailing(script, to=[ALICE, BOB]) as (double, made):
         assert send(made).answer is A.TRANSIENT
         result = send(made)
-        assert result.answer is A.DELIVERED and f"NOT to {BOB}" in result.said
+        assert result.answer is A.DELIVERED and f"NOT for {BOB}" in result.said
         assert recipients(double) == [(ALICE,)]
 
 
@@ -325,7 +325,7 @@ def test_nobody_waits_for_ever_for_who_is_put_off_again_and_again() -> None:
         assert send(made).answer is A.TRANSIENT
         assert send(made, now_us=late_us - 2_000_000).answer is A.TRANSIENT
         over = send(made, now_us=late_us)
-        assert over.answer is A.DELIVERED and f"NOT to {BOB}: {full}" in over.said
+        assert over.answer is A.DELIVERED and f"NOT for {BOB}: {full}" in over.said
         new = [queued(n, notice(login())) for n in (8, 9, 10)]
         assert send(made, new[:1], now_us=late_us).answer is A.DELIVERED
         assert f"未能送达：{BOB}" in double.mails()[-1].text
@@ -447,6 +447,22 @@ def test_a_server_without_starttls_gets_nothing() -> None:
         assert result.answer is A.CONFIGURATION and "STARTTLS" in result.said
         assert [one.split(" ")[0] for one in double.commands()][:2] == ["BANNER", "ehlo"]
         assert not any(one.startswith(("AUTH", "MAIL")) for one in double.commands())
+
+
+def test_no_password_goes_without_tls() -> None:
+    """Settings do not allow it; should they ever, the talk does not."""
+    from usersessionmon.notify.bounded import Cord
+    from usersessionmon.notify.smtp import Account, LackingError, Talk
+
+    with SmtpDouble(user="bot", password=PASSWORD, clear_auth=True) as double:
+        account = Account("127.0.0.1", double.port, Security.NONE, None, "bot", PASSWORD)
+        cord = Cord()
+        talk = Talk(account, cord, 5)
+        with pytest.raises(LackingError):
+            talk.open()
+        talk.close()
+        cord.release()
+        assert not any(one.startswith("AUTH") for one in double.commands())
 
 
 def test_a_refused_starttls_gets_nothing(context: ssl.SSLContext) -> None:

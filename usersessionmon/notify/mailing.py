@@ -119,7 +119,7 @@ class Mailing:
         if not self.refused:
             return Result(Answer.DELIVERED, "the server took it")
         if shared:
-            return Result(Answer.DELIVERED, f"delivered, but NOT to {_replies(self.refused)}")
+            return Result(Answer.DELIVERED, f"taken, but NOT for {_replies(self.refused)}")
         return Result(Answer.CONFIGURATION, f"refused for {_replies(self.refused)}")
 
 
