@@ -33,6 +33,7 @@ from tests.notify.support import (
     queued,
 )
 from usersessionmon.clock import ManualClock, Waker
+from usersessionmon.model import Notice
 from usersessionmon.notify.base import Answer, Result
 from usersessionmon.notify.courier import BatchChannel
 from usersessionmon.notify.delivery import DeliveryWorker
@@ -195,7 +196,7 @@ def test_after_a_cut_the_notice_comes_again_and_says_so(kind: Kind, tmp_path: Pa
 
 
 class WorkerOf:
-    """A worker over a queue in a file; ``queue(n)`` puts n notices in."""
+    """A worker over a queue in a file; ``queue(n)`` puts n logins in, ``queue(0, it)`` a notice."""
 
     def __init__(
         self,
@@ -212,7 +213,7 @@ class WorkerOf:
             channel, lambda: SqliteOutbox(path), clock, self._waker, budget, random.Random(1)
         )
 
-    def __enter__(self) -> tuple[DeliveryWorker, Callable[[int], None]]:
+    def __enter__(self) -> tuple[DeliveryWorker, Callable[..., None]]:
         return self._worker, self._queue
 
     def __exit__(self, *_: object) -> None:
@@ -221,8 +222,8 @@ class WorkerOf:
         self._writer.close()
         self._waker.close()
 
-    def _queue(self, count: int) -> None:
-        notices = [notice(login(f"user{number}")) for number in range(count)]
+    def _queue(self, count: int, *more: Notice) -> None:
+        notices = [*(notice(login(f"user{number}")) for number in range(count)), *more]
         with transaction(self._writer):
             enqueue(self._writer, posted(*notices, channels=("ops",)), self._clock.now_us())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.notify.robots import WeComDouble
 from tests.notify.support import NOW_US, login, logout, notice, queued
-from tests.notify.test_robots import wecom
+from tests.notify.test_robots import WorkerOf, wecom
 from usersessionmon.clock import ManualClock
 from usersessionmon.model import Notice
 from usersessionmon.notify.base import Answer, Result
@@ -118,3 +119,19 @@ def test_the_limit_is_bytes_of_the_text_to_the_last(extra: int, answer: Answer) 
         assert left <= 100
         assert send(double, what).answer is answer
         assert len(double.requests()) == 1 - extra, "what is too long is refused here"
+
+
+def test_a_notice_that_is_longer_arrives_in_parts(tmp_path: Path) -> None:
+    clock = ManualClock(NOW_US)
+    pairs = tuple((f"说明{number}", "管" * 80) for number in range(20))
+    what = replace(notice(login()), pairs=pairs)
+    with WeComDouble(clock=clock) as double:
+        channel = wecom(double.url, HttpClient(seconds=5))
+        with WorkerOf(channel, tmp_path / "state.db", clock) as (worker, queue):
+            queue(0, what)
+            for _ in range(12):
+                clock.advance(worker.step(clock.now_us()) + 0.001)
+        told = "\n".join(double.texts())
+        assert all(told.count(f"说明{number}：") == 1 for number in range(20))
+        assert len(double.texts()) > 2
+        assert all(text.splitlines()[0].count("通知") for text in double.texts())
