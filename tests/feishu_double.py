@@ -6,7 +6,8 @@ By hand: ``python -m tests.feishu_double --port 8900 --secret s --keyword 通知
 A script is a list of steps, one for each request to the hook, in order; when it is used up the
 bot behaves.  Steps: ``ok`` (behave) · ``code:N`` or ``code:N:message`` · ``status:N`` ·
 ``429:SECONDS`` (with Retry-After) · ``html`` · ``redirect`` · ``hang`` · ``drip`` (the body, a byte
-at a time) · ``drip-head`` · ``close`` (before any answer) · ``short`` (close inside the answer) ·
+at a time) · ``drip-head`` · ``close`` (before any answer) · ``reset`` (the same by a TCP reset) ·
+``short`` (close inside the answer) ·
 ``deliver-cut`` (take the notice, then cut) · ``deliver-short`` · ``deliver-hang`` · ``body:TEXT``
 (HTTP 200 with this body) · ``big`` (an endless body).  Only ``ok`` and ``deliver-…`` take a notice.
 """
@@ -21,6 +22,7 @@ import hmac
 import json
 import socket
 import ssl
+import struct
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -390,6 +392,11 @@ class _Handler(BaseHTTPRequestHandler):
     def close(self, _: str, _code: int) -> None:
         self.close_connection = True
 
+    def reset(self, _: str, _code: int) -> None:
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.close_connection = True
+
     def short(self, _: str, code: int) -> None:
         status, body = self.server.double.answer(code)
         self.send_response(status)
@@ -421,6 +428,7 @@ _STEPS: dict[str, Callable[[_Handler, str, int], None]] = {
     "drip": _Handler.drip,
     "drip-head": _Handler.drip_head,
     "close": _Handler.close,
+    "reset": _Handler.reset,
     "deliver-cut": _Handler.close,
     "deliver-short": _Handler.short,
     "deliver-hang": _Handler.hang,

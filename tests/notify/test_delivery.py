@@ -1,4 +1,5 @@
-"""The decision table at work: worker, outbox file and bot over a real socket, time by hand."""
+"""Delivery at work: worker, outbox file and bot over a real socket, time by hand.  The decision
+table's rows are in ``test_table``."""
 
 from __future__ import annotations
 
@@ -117,80 +118,6 @@ def test_a_short_backlog_is_told_one_by_one_and_says_that_it_is_late(post: Post)
     assert all("\n延迟送达：" in text for text in post.double.texts())
 
 
-@pytest.mark.parametrize(
-    ("step", "answer", "pauses"),
-    [
-        ("code:11232", Answer.THROTTLED, [30, 60, 120, 240, 480, 600, 600]),
-        ("code:9499:Too Many Requests", Answer.THROTTLED, [30, 60]),
-        ("code:99991400", Answer.THROTTLED, [30, 60]),
-        ("status:429", Answer.THROTTLED, [30, 60]),
-        ("close", Answer.TRANSIENT, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]),
-        ("short", Answer.TRANSIENT, [2, 4]),
-        ("status:408", Answer.TRANSIENT, [2, 4]),
-        ("status:500", Answer.TRANSIENT, [2, 4]),
-        ("html", Answer.TRANSIENT, [2, 4]),
-        ("big", Answer.TRANSIENT, [2, 4]),
-        ("hang", Answer.TRANSIENT, [2]),
-        ("drip", Answer.TRANSIENT, [2]),
-        ("code:19001", Answer.CONFIGURATION, [60, 120, 240, 480, 600, 600]),
-        ("code:19021", Answer.CONFIGURATION, [60, 120]),
-        ("code:19022", Answer.CONFIGURATION, [60, 120]),
-        ("code:19024", Answer.CONFIGURATION, [60, 120]),
-        ("code:19007", Answer.CONFIGURATION, [60, 120]),
-        ("redirect", Answer.CONFIGURATION, [60, 120]),
-        ("status:401", Answer.CONFIGURATION, [60, 120]),
-        ("status:403", Answer.CONFIGURATION, [60, 120]),
-        ("status:404", Answer.CONFIGURATION, [60, 120]),
-        ("status:407", Answer.CONFIGURATION, [60, 120]),
-        ("code:77777", Answer.UNKNOWN, [2, 4, 8]),
-    ],
-)
-def test_row_of_the_table(post: Post, step: str, answer: Answer, pauses: list[float]) -> None:
-    post.queue(login())
-    for count, wanted in enumerate(pauses, 1):
-        post.double.script(step)
-        wait = post.step()
-        assert len(post.double.requests()) == count
-        assert 0.8 * wanted <= wait <= 1.2 * wanted and wait <= 600
-        state = post.reader.state("feishu")
-        assert (state.answer, state.failures_in_row) == (answer, count)
-        assert state.retry_us == pytest.approx(post.clock.now_us() + wait * 1e6, abs=2)
-        post.clock.advance(wait - 0.01)
-        assert post.step() > 0 and len(post.double.requests()) == count, "not before its time"
-        post.clock.advance(0.02)
-    assert len(post.waiting()) == 1 and not post.double.texts()
-    assert post.step() == 0
-    assert len(post.double.texts()) == 1 and not post.waiting()
-    state = post.reader.state("feishu")
-    assert (state.answer, state.failures_in_row, state.retry_us) == (Answer.DELIVERED, 0, None)
-    post.double.script(step)
-    post.clock.advance(60)
-    post.queue(login("next"))
-    assert post.step() <= 1.2 * pauses[0], "back-off starts anew after a delivery"
-
-
-def test_ten_unknown_answers_in_a_row_hold_the_channel(post: Post) -> None:
-    post.double.always = "code:77777"
-    post.queue(login())
-    for _ in range(9):
-        post.clock.advance(post.step() + 0.001)
-    assert post.reader.state("feishu").answer is Answer.UNKNOWN
-    assert 60 <= post.step() <= 72
-    assert post.reader.state("feishu").answer is Answer.CONFIGURATION
-
-
-def test_retry_after_is_obeyed(post: Post) -> None:
-    post.double.script("429:95")
-    post.queue(login())
-    assert post.step() == 95
-    post.clock.advance(94.9)
-    post.step()
-    assert len(post.double.requests()) == 1
-    post.clock.advance(0.2)
-    post.step()
-    assert len(post.double.texts()) == 1
-
-
 def test_a_pause_holds_new_notices_too(post: Post) -> None:
     post.double.script("code:11232")
     post.queue(login("a"))
@@ -300,44 +227,6 @@ def test_a_digest_is_never_above_20_kb(post: Post) -> None:
     assert all(len(one.body) <= 20_000 and one.accepted for one in post.double.requests())
     told = "\n".join(post.double.texts())
     assert all(told.count(f" {number:03}管") == 1 for number in range(600))
-
-
-def test_an_unanswered_delivery_is_sent_again_with_its_number(post: Post) -> None:
-    post.double.script("deliver-cut")
-    post.queue(login())
-    post.run(10)
-    first, second = post.double.texts()
-    assert "通知编号" not in first and "\n通知编号：1（" in second
-    assert second.startswith(first)
-
-
-def test_a_refusal_that_cannot_have_arrived_is_no_repeat(post: Post) -> None:
-    post.double.script("code:19007")
-    post.queue(login())
-    post.run(100)
-    assert "通知编号" not in post.double.texts()[0]
-
-
-def test_each_try_is_signed_anew(post: Post) -> None:
-    post.double.always = "code:19021"
-    post.queue(login())
-    post.run(8000)
-    post.double.always = ""
-    post.run(600)
-    assert len(post.double.texts()) == 1
-    stamps = [one.payload["timestamp"] for one in post.double.requests() if one.payload]
-    assert len(set(stamps)) == len(stamps)
-
-
-def test_a_new_start_probes_at_once(post: Post) -> None:
-    post.double.script("code:19001")
-    post.queue(login())
-    assert post.step() >= 60
-    post.worker.stop(1)
-    post.worker.close()
-    post.worker = post.new_worker()
-    assert post.step() == 0
-    assert len(post.double.texts()) == 1
 
 
 def test_the_log_is_loud_once_for_each_change(post: Post, caplog: pytest.LogCaptureFixture) -> None:

@@ -160,9 +160,20 @@ def test_of_a_burst_too_the_abnormal_go_first(post: Post) -> None:
     for name in ("eve", "mallory"):
         put(post, logout(name, abnormal=True))
     post.run(60)
-    told = lines(post.double.texts()[0])[1:]
-    assert [line.split()[3] for line in told] == ["eve", "mallory"]
+    first, second, third = post.double.texts()[:3]
+    assert "用户名：eve" in first and "用户名：mallory" in second, "few of them: each in full"
+    assert lines(third)[0].startswith("会话通知汇总：")
     assert all(one.accepted for one in post.double.requests())
+
+
+def test_a_burst_of_the_abnormal_is_a_digest_too(post: Post) -> None:
+    put(post, login("first"))
+    for number in range(120):
+        put(post, logout(f"bad{number}", abnormal=True))
+    post.run(60)
+    first, second = post.double.texts()
+    assert len(lines(first)) == 121 and all(f" bad{number} " in first for number in range(120))
+    assert "用户名：first" in second
 
 
 # Who asks to try at once

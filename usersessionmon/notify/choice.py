@@ -39,7 +39,8 @@ def choose(
     there is.  ``now``: monotonic seconds.
 
     What leads decides: with it goes only what is of its severity and its bundle.  The abnormal
-    leads, and may use the budget's reserve.
+    leads, and may use the budget's reserve.  A digest is for what is beyond the budget, and for
+    what has piled up.
     """
     lead = waiting[0]
     urgent = lead.notice.severity is Severity.ABNORMAL
@@ -49,9 +50,9 @@ def choose(
     alike = list(takewhile(lambda one: _kind(one) == _kind(lead), waiting))
     if lead.bundle:
         return Choice(alike, 0.0, digest=True)
-    many = depth() if len(waiting) == WINDOW else len(waiting)
     oldest_us = min(queued.queued_us for queued in waiting)
-    backlog = many > BACKLOG and now_us - oldest_us > BACKLOG_SECONDS * 1_000_000
+    backlog = len(waiting) > BACKLOG and now_us - oldest_us > BACKLOG_SECONDS * 1_000_000
+    many = depth() if len(alike) == WINDOW else len(alike)
     if len(alike) > 1 and (backlog or many > budget.free(now, urgent=urgent)):
         return Choice(alike, 0.0, digest=True)
     return Choice(alike[:1], 0.0)
