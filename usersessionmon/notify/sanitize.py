@@ -19,6 +19,12 @@ _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\ufe00-\ufe0f"
     "\U000e0100-\U000e01ef]"
 )
+# Marks above and below a letter; piled up they cover the lines beside their own.
+_MARKS = (
+    "[\u0300-\u036f\u0483-\u0489\u064b-\u065f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u1ab0-\u1aff"
+    "\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+)
+_PILE = re.compile(f"({_MARKS}{{3}}){_MARKS}+")
 _PLAIN = re.compile(r"[ !-%'-;=?-~]*", re.ASCII)  # printable ASCII without < > &
 
 
@@ -31,6 +37,7 @@ def harmless(text: str, limit: int = VALUE_LIMIT) -> str:
     cut = len(text) > _LOOK_AT
     seen = _INVISIBLE.sub("", text[:_LOOK_AT])
     clean = "".join(_one(character) for character in seen).replace(_LINK, _DEAD_LINK)
+    clean = _PILE.sub(r"\1", clean)
     if len(clean) > limit or cut:
         return clean[: limit - 1] + "…"
     return clean
