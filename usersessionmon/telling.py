@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from usersessionmon.detect.fold_settings import FoldSettings
 from usersessionmon.detect.folding import Folding
-from usersessionmon.detect.presence import Told
 from usersessionmon.detect.purposes import plain
+from usersessionmon.detect.stay import Told
 from usersessionmon.detect.watch import Watch
 from usersessionmon.model import Bout, Change, ChangeKind, Company, Finding, Notice
 

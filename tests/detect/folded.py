@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from usersessionmon.detect.fold_settings import FoldSettings
 from usersessionmon.detect.folding import Folding
-from usersessionmon.detect.presence import Told
 from usersessionmon.detect.settings import (
     AbnormalSettings,
     DetectSettings,
@@ -20,6 +19,7 @@ from usersessionmon.detect.settings import (
     QuietSettings,
     RootSettings,
 )
+from usersessionmon.detect.stay import Told
 from usersessionmon.model import Change, ChangeKind
 
 from .people import Saved, watch

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from usersessionmon.detect.fold_settings import FoldSettings
-from usersessionmon.detect.presence import Presences, told_alone
+from usersessionmon.detect.presence import Presences
 from usersessionmon.detect.settings import DetectSettings, MaintenanceSettings, QuietSettings
+from usersessionmon.detect.stay import told_alone
 from usersessionmon.model import Change, ChangeKind, Doubt, Reason
 
 from .folded import Folded, of, short

@@ -13,9 +13,10 @@ from typing import Any
 from usersessionmon.model import Change, ChangeKind
 
 from .fold_settings import FoldSettings
-from .presence import Presences, Told, is_unusual, told_alone
+from .presence import Presences
 from .purposes import Purposes
 from .shelf import Shelf
+from .stay import Told, is_unusual, told_alone
 from .watch import Seen
 
 

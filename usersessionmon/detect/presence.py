@@ -6,76 +6,26 @@ share an account work at two desks and are told apart, and one person who goes o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
-
-from usersessionmon.model import (
-    Change,
-    ChangeKind,
-    Company,
-    Doubt,
-    Finding,
-    Link,
-    Moment,
-    NamedBy,
-    Reason,
-)
+from usersessionmon.model import Change, Company, Finding
 
 from .bouts import MINUTE_US, STEP_BACK_US
 from .fold_settings import FoldSettings
-from .keys import LONGEST, key_of, source_of
 from .shelf import Shelf
+from .stay import (
+    Session,
+    Stay,
+    Told,
+    company_of,
+    is_unusual,
+    note,
+    packed,
+    person_of,
+    told_alone,
+    unpacked,
+)
 
 PERSONS = 4096
 SESSIONS = 20_000
-ADDRESSES = 8
-"""Of one person; an IPv6 network may have many."""
-
-
-class Told(NamedTuple):
-    """What is to be told of a change, and with what."""
-
-    change: Change
-    findings: tuple[Finding, ...]
-    company: Company | None
-    at_us: int
-    """When this was clear."""
-
-
-@dataclass(slots=True)
-class Session:
-    """Whose it is: the person's key, and which of their stays by its first session."""
-
-    key: str
-    first: str
-
-
-@dataclass(slots=True)
-class Stay:
-    """From a person's arrival to their departure."""
-
-    key: str
-    host: str | None
-    first: str
-    begun: Moment
-    on: int = 0
-    """Connections that are open; none: the person lingers."""
-    count: int = 0
-    told: bool = False
-    """The arrival was."""
-    silent: bool = False
-    """The last end is not to be told."""
-    addresses: list[str] = field(default_factory=list)
-    more: bool = False
-    longest: float = 0.0
-    ended_us: int = 0
-    """Of the latest end that was in order; where the clock was set back since, that moment."""
-    last: dict[str, Any] = field(default_factory=dict)
-    """That end; it is what a departure is made of."""
-
-    def __post_init__(self) -> None:
-        self.begun = Moment(*self.begun)  # JSON knows lists alone
-        _unpacked(self.last)
 
 
 class Presences:
@@ -100,7 +50,7 @@ class Presences:
 
     def login(self, change: Change, findings: tuple[Finding, ...], *, silent: bool) -> list[Told]:
         """What is to be told of a login; an unusual one is told in any case."""
-        key = _person(change)
+        key = person_of(change)
         if key is None or change.session is None or self._sessions.get(change.session) is not None:
             return told_alone(change, findings, silent=silent)
         stay = self._stays.get(key)
@@ -119,7 +69,7 @@ class Presences:
         stay.told = stay.told or not silent
         stay.on += 1
         stay.count += 1
-        _note(stay, change)
+        note(stay, change)
         told = [*self._keep(stay), *self._remember(change.session, Session(key, stay.first))]
         if wanted:
             company = Company(others=others) if others else None
@@ -172,13 +122,13 @@ class Presences:
             return told_alone(change, findings, silent=silent)
         stay.on -= 1
         stay.longest = max(stay.longest, change.duration or 0.0)
-        _note(stay, change)
+        note(stay, change)
         unusual = not silent and is_unusual(change, findings)
         if unusual and not stay.on:
             self._stays.drop(row.key)
-            return [Told(change, findings, _company(stay, change), change.time.us)]
+            return [Told(change, findings, company_of(stay, change), change.time.us)]
         if not unusual and change.time.us >= stay.last.get("time", (change.time.us,))[0]:
-            stay.last = _packed(change)
+            stay.last = packed(change)
         stay.silent = silent
         if not stay.on:
             return self._linger(stay)
@@ -189,7 +139,7 @@ class Presences:
         return [Told(change, findings, Company(others=stay.on), change.time.us)]
 
     def _linger(self, stay: Stay) -> list[Told]:
-        stay.ended_us = _unpacked(stay.last).time.us
+        stay.ended_us = unpacked(stay.last).time.us
         if not self._linger_us:
             self._stays.drop(stay.key)
             return self._departure(stay)
@@ -237,9 +187,9 @@ class Presences:
         return self._departure(stay)
 
     def _departure(self, stay: Stay) -> list[Told]:
-        change = _unpacked(stay.last)
+        change = unpacked(stay.last)
         at_us = stay.ended_us + self._linger_us
-        return [] if stay.silent else [Told(change, (), _company(stay, change), at_us)]
+        return [] if stay.silent else [Told(change, (), company_of(stay, change), at_us)]
 
     # --- who lingers ------------------------------------------------------------------------------
 
@@ -261,68 +211,3 @@ class Presences:
         self._heard.pop(stay.key, None)
         if not lingering:
             self._who_lingers().pop(stay.host, None)
-
-
-def told_alone(change: Change, findings: tuple[Finding, ...], *, silent: bool) -> list[Told]:
-    """As it is told where nothing is folded."""
-    return [] if silent else [Told(change, findings, None, change.time.us)]
-
-
-def is_unusual(change: Change, findings: tuple[Finding, ...]) -> bool:
-    """Whether this must not be lost among others."""
-    return bool(findings) or change.abnormal or change.doubt is not None
-
-
-def _person(change: Change) -> str | None:
-    """None: the log does not say who, or in so many words that two could be taken for one."""
-    client = change.client_host or "" if change.ip is None else source_of(change.ip)
-    names = (change.user, change.host or "", client)
-    if change.user is None or any(len(name or "") > LONGEST for name in names):
-        return None
-    return key_of(change.host, change.user) + key_of(None, client)
-
-
-def _note(stay: Stay, change: Change) -> None:
-    address = change.ip or change.client_host
-    if address is None or address in stay.addresses:
-        return
-    if len(stay.addresses) < ADDRESSES:
-        stay.addresses.append(address[:LONGEST])
-    else:
-        stay.more = True
-
-
-def _company(stay: Stay, end: Change) -> Company | None:
-    if stay.count < 2:
-        return None
-    seconds = (end.time.us - stay.begun.us) / 1_000_000
-    return Company(
-        connections=stay.count,
-        addresses=tuple(stay.addresses),
-        more=stay.more,
-        begun=stay.begun,
-        duration=max(seconds, stay.longest),
-    )
-
-
-_BARE = Change(ChangeKind.LOGOUT, Moment(0, ""), None, "")
-_READERS: dict[str, Any] = {
-    "kind": ChangeKind,
-    "time": lambda value: Moment(*value),
-    "login_time": lambda value: Moment(*value),
-    "reason": Reason,
-    "doubt": Doubt,
-    "key_named_by": NamedBy,
-    "link": Link,
-}
-
-
-def _packed(change: Change) -> dict[str, Any]:
-    """A change as JSON can hold it: what is not as in a bare one."""
-    values = zip(change._fields, change, _BARE, strict=True)
-    return {name: value for name, value, bare in values if value != bare}
-
-
-def _unpacked(kept: dict[str, Any]) -> Change:
-    values = {name: _READERS.get(name, lambda same: same)(value) for name, value in kept.items()}
-    return _BARE._replace(**values)
