@@ -307,6 +307,26 @@ def test_no_answer_brings_a_secret_out(kind: Kind, code: int) -> None:
             assert len(said) <= 300
 
 
+@pytest.mark.parametrize(
+    ("address", "tokens"),
+    [
+        ("/send?key=0123456789abcdef&v=0123", ["0123456789abcdef"]),
+        ("/send?key=01%2F23%2B45", ["01/23+45", "01%2F23%2B45"]),
+        ("/hook/0123456789abcdef?v=1", ["0123456789abcdef"]),
+        ("/hook?0123456789abcdef", ["0123456789abcdef"]),
+        ("/hook/0123456789abcdef", ["0123456789abcdef"]),
+    ],
+)
+def test_wherever_the_token_stands_it_is_hidden(address: str, tokens: list[str]) -> None:
+    with WeComDouble() as double:
+        channel = wecom(f"http://127.0.0.1:{double.port}{address}", HttpClient(seconds=5))
+        for echo in [*tokens, f"http://127.0.0.1:{double.port}{address}"]:
+            double.script(f"code:424242:{echo}")
+            said = channel.send([queued(1, notice(login()))], now_us=NOW_US).said
+            assert said == "code 424242: ****"
+        channel.close()
+
+
 @each
 def test_the_parts_show_no_secret(kind: Kind) -> None:
     with double_of(kind) as double:

@@ -117,7 +117,7 @@ class Robot(ABC):
         secret = self._secret.text()
         # made harmless first: a token with something invisible in it would be whole afterwards
         clean = harmless(said, _ANSWER_LIMIT)
-        hidden = {url, self._url.text(), secret, urllib.parse.quote(secret, ""), *_tokens(url)}
+        hidden = {url, secret, urllib.parse.quote(secret, ""), *_tokens(url)}
         for text in sorted(hidden, key=len, reverse=True):
             if len(text) > 3:
                 clean = clean.replace(harmless(text, _ANSWER_LIMIT), "****")
@@ -156,7 +156,7 @@ def classify(status: int, body: bytes, codes: Codes) -> tuple[Answer, str]:
     code, message = codes.read(payload) if isinstance(payload, dict) else (None, "")
     by_code = codes.meaning(code, message) if code is not None else None
     said = f"code {code}: {message}" if code is not None else f"HTTP {status}"
-    if status == 429 or by_code is Answer.THROTTLED:
+    if by_code is Answer.THROTTLED:
         return Answer.THROTTLED, said
     if 200 <= status <= 299:
         if by_code is not None and code is not None:
