@@ -271,6 +271,19 @@ def test_who_is_put_off_gets_it_later_and_nobody_twice() -> None:
         assert recipients(double)[2:] == [(ALICE, BOB)]
 
 
+def test_what_is_asked_for_again_after_its_delivery_is_sent_again() -> None:
+    with mailing(to=[ALICE, BOB]) as (double, made):
+        assert [send(made).answer for _ in range(2)] == [A.DELIVERED] * 2
+        assert recipients(double) == [(ALICE, BOB)] * 2
+
+
+def test_a_server_that_closes_among_the_recipients_gets_nothing() -> None:
+    with mailing({"RCPT": ["ok", "421 4.3.2 closing"]}, to=[ALICE, BOB]) as (double, made):
+        result = send(made)
+        assert result.answer is A.TRANSIENT and "421 4.3.2 closing" in result.said
+        assert "DATA" not in double.commands()
+
+
 def test_a_repeat_within_a_digest_goes_to_whom_it_lacks() -> None:
     batch = [queued(n, notice(login(f"user{n}"))) for n in (7, 8)]
     with mailing({"RCPT": ["ok", "450 later"]}, to=[ALICE, BOB]) as (double, made):
@@ -334,6 +347,13 @@ def test_nobody_waits_for_ever_for_who_is_put_off_again_and_again() -> None:
         assert send(made, new[2:], now_us=late_us).answer is A.TRANSIENT, "from the beginning"
 
 
+def test_the_only_recipient_is_waited_for() -> None:
+    with mailing({"RCPT": ["450 later"] * 2}) as (_, made):
+        assert send(made).answer is A.TRANSIENT
+        late_us = NOW_US + 2 * PATIENCE_SECONDS * 1_000_000
+        assert send(made, now_us=late_us).answer is A.TRANSIENT
+
+
 def test_all_refused_is_a_matter_of_configuration() -> None:
     script = {"RCPT": ["550 no", "554 no"]}
     with mailing(script, to=[ALICE, BOB]) as (double, made):
@@ -356,6 +376,14 @@ def test_the_whole_exchange_is_bounded(stage: str, step: str) -> None:
         assert ("may have arrived" in result.said) is (stage == "CONTENT")
         assert threads_end("smtp-exchange"), "the thread must not live on with the server"
         assert send(made).answer is A.DELIVERED, "the next one is clean"
+
+
+@pytest.mark.parametrize("step", ["endless", f"220 {'x' * 9000}"], ids=["lines", "line"])
+def test_an_answer_is_bounded(step: str) -> None:
+    with mailing({"BANNER": [step]}, seconds=30) as (_, made):
+        assert send(made) == Result(
+            A.TRANSIENT, "what answered is no mail server, or says too much"
+        )
 
 
 def test_a_delivery_counts_whatever_follows_it() -> None:
@@ -444,7 +472,7 @@ def test_no_way_to_log_in(certificate: Path, context: ssl.SSLContext) -> None:
 def test_a_server_without_starttls_gets_nothing() -> None:
     with SmtpDouble(user="bot", clear_auth=True) as double:
         result = send(channel(double.port, security=Security.STARTTLS, user="bot"))
-        assert result.answer is A.CONFIGURATION and "STARTTLS" in result.said
+        assert result.answer is A.CONFIGURATION and "offers no STARTTLS" in result.said
         assert [one.split(" ")[0] for one in double.commands()][:2] == ["BANNER", "ehlo"]
         assert not any(one.startswith(("AUTH", "MAIL")) for one in double.commands())
 
@@ -568,7 +596,8 @@ def test_what_the_server_says_is_shown_without_the_password(
 ) -> None:
     plain = base64.b64encode(f"\0bot\0{PASSWORD}".encode()).decode()
     alone = base64.b64encode(PASSWORD.encode()).decode()
-    echo = f"535 5.7.8 \x1b[1m{PASSWORD} {plain} {alone}"
+    veiled = f"{PASSWORD[:4]}\u200b{PASSWORD[4:]}"
+    echo = f"535 5.7.8 \x1b[1m{PASSWORD} {plain} {alone} {veiled}"
     how = {"tls": context, "user": "bot", "password": PASSWORD}
     with SmtpDouble({"AUTH": [echo]}, **how) as double, caplog.at_level(0):  # type: ignore[arg-type]
         made = channel(double.port, security=Security.STARTTLS, user="bot", ca_file=certificate)
@@ -576,7 +605,7 @@ def test_what_the_server_says_is_shown_without_the_password(
         assert result.answer is A.CONFIGURATION
     for secret in (PASSWORD, plain, alone, "\x1b"):
         assert secret not in result.said and secret not in caplog.text
-    assert result.said.startswith("AUTH: 535 5.7.8 [1m**** **** ****")
+    assert result.said.startswith("AUTH: 535 5.7.8 [1m**** **** **** ****")
 
 
 def test_the_password_is_read_anew_from_its_file(

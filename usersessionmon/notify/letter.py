@@ -18,9 +18,6 @@ from .text import render_lines
 from .words import Voice
 
 _SERVERS_NAMED = 3
-_ID_LIMIT = 66
-"""Characters of a Message-ID that fit into one line: the standard library would encode more."""
-_NOWHERE = "user-session-monitor.invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +59,7 @@ class Letterhead:
             parts = (queued.number, queued.queued_us, notice.at_us, notice.title, notice.digest)
             digest.update(repr(parts).encode())
         local = f"{batch[0].number}.{digest.hexdigest()[:16]}"
-        made = f"<{local}@{self.sender.rpartition('@')[2]}>"
-        return made if len(made) <= _ID_LIMIT else f"<{local}@{_NOWHERE}>"
+        return f"<{local}@{self.sender.rpartition('@')[2]}>"
 
 
 def _servers(batch: Sequence[Queued]) -> str:

@@ -180,15 +180,12 @@ class Talk:
         self._expect("CONTENT", reply, 250)
 
     def _encrypt(self, smtp: _Client) -> None:
-        """What was known in the clear is forgotten, and what was read ahead of it dropped."""
+        """What was read ahead of it, in the clear, is dropped."""
         context, made = self._account.context, smtp.sock
         assert context is not None
         assert made is not None
         smtp.sock = context.wrap_socket(made, server_hostname=self._account.host)
         smtp.file = None
-        smtp.helo_resp = smtp.ehlo_resp = None
-        smtp.esmtp_features = {}
-        smtp.does_esmtp = False
         self._secure = True
 
     def _log_in(self, smtp: _Client) -> None:
