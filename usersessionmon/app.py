@@ -203,7 +203,8 @@ class Monitor:
                 break
             self._tidy()
             self.waker.wait(self._wait_seconds(), self.source.descriptors())
-        self.facts[STOPPED] = str(self.clock.now_us())
+        if not self.once:
+            self.facts[STOPPED] = str(self.clock.now_us())
         self._save((), self.clock.now_us())
 
     def _may_reload(self) -> None:
@@ -393,8 +394,7 @@ class Monitor:
         self._saved_us = now_us
         _say_dropped(dropped)
         if notices:
-            for delivery in self.deliveries:
-                delivery.waker.wake()
+            self._wake()
         for change in changes:
             LOG.debug("%s", Told(change))
 
@@ -433,6 +433,11 @@ class Monitor:
             outbox.enqueue(self.connection, self.router.post(self.opening, now), now)
 
         self._write(write)
+        self._wake()
+
+    def _wake(self) -> None:
+        for delivery in self.deliveries:
+            delivery.waker.wake()
 
     def _save_position(self) -> None:
         if self._position is not None:

@@ -28,6 +28,7 @@ from usersessionmon.watching.pinger import Pinger
 from usersessionmon.watching.report import DailyReport
 from usersessionmon.watching.understanding import Fallen, Understanding
 
+MINUTE_SECONDS = 60.0
 PING_SECONDS = 15.0
 """A sign of life takes no longer than this."""
 
@@ -119,7 +120,7 @@ def _channels(post: Post, names: Collection[str]) -> Channels:
 def _look_back(post: Post, found: Watchers, now_us: int, boot: str | None) -> None:
     """Whether nobody watched for long."""
     minutes = post.settings.monitor.alarm_down_minutes
-    down = down_of(post.kept, now_us, boot, minutes * 60) if minutes else None
+    down = down_of(post.kept, now_us, boot, minutes * MINUTE_SECONDS) if minutes else None
     if down is not None:
         found.opening = [down_notice(*down, server=post.server)]
         found.facts.update(down.facts())
