@@ -37,7 +37,7 @@ def set_values(text: str, values: Mapping[str, str], name: str) -> str:
     be set without touching anything else.
     """
     for key, value in values.items():
-        if _UNWRITABLE.search(value):
+        if not is_one_line(value):
             raise UserError(f"{key}: must be one line without control characters")
         path = tuple(key.split("."))
         before = parse_document(text, name).root
@@ -48,6 +48,11 @@ def set_values(text: str, values: Mapping[str, str], name: str) -> str:
             raise UserError(f"{name}: {key} cannot be set without touching the rest: do it by hand")
         text = changed
     return text
+
+
+def is_one_line(value: str) -> bool:
+    """Whether a text can be a value here: one line without control characters."""
+    return _UNWRITABLE.search(value) is None
 
 
 def scalars(text: bytes | str, name: str) -> Iterator[tuple[str, str, int]]:

@@ -1,4 +1,5 @@
-"""The configuration: what holds and where each value comes from, its JSON Schema for editors."""
+"""The configuration: what holds and where each value comes from, its JSON Schema for editors, and
+the Go original's file in the new form."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from usersessionmon.config import Settings, find_config, load
 from usersessionmon.layers import origins, read_layers
 from usersessionmon.schema import schema_of
 
+from .migrate import migrate
 from .output import cell, say, say_json, table
 
 EXAMPLE = "user-session-monitor config show --changed"
@@ -22,6 +24,10 @@ _ACTIONS = {
     "schema": (
         "the configuration's JSON Schema, for editors",
         "user-session-monitor config schema > config.schema.json",
+    ),
+    "migrate": (
+        "the Go original's config.yaml in the new form, with comments; it holds secrets",
+        "user-session-monitor config migrate old.yaml --output config.yaml",
     ),
 }
 _HIDDEN = "****"
@@ -43,6 +49,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
         action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS,
                             help="the configuration to use")  # fmt: skip
+        if name == "migrate":
+            action.add_argument("old", metavar="OLD", help="the file of the Go original")
+            action.add_argument("--output", metavar="NEW", help="the file to make (mode 0640), in "
+                                "place of standard output; it must not be there")  # fmt: skip
+            continue
         action.add_argument("--json", action="store_true", help="JSON Lines")
         if name == "show":
             action.add_argument(
@@ -51,6 +62,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
+    if options.action == "migrate":
+        return migrate(options.old, options.output)
     if options.action == "schema":
         for line in json.dumps(schema_of(Settings, "user-session-monitor"), indent=2).splitlines():
             say(line)

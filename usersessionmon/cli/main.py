@@ -25,6 +25,7 @@ COMMANDS = {
     "who": "who is on now",
     "history": "past sessions",
     "status": "is the monitor alive, and where it stands",
+    "setup": "guided first run: log, webhook, configuration, service",
     "check": "validate configuration, log source, state and rules",
     "outbox": "list what waits or was refused, try again, give up",
     "test-notify": "send one notice through each configured channel",
