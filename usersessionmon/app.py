@@ -14,8 +14,9 @@ from types import FrameType
 
 from usersessionmon import __version__
 from usersessionmon.clock import Clock, Waker
+from usersessionmon.entries import Entry, entry
 from usersessionmon.errors import TroubleError
-from usersessionmon.model import Batch, Change, Moment, Notice
+from usersessionmon.model import Batch, Change, Moment, Notice, Record
 from usersessionmon.notify.base import Dropped
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.notify.routing import Router
@@ -94,6 +95,8 @@ class Monitor:
     """Looks, now and then, who is somebody else no more; called when the log has no more."""
     tellers: Sequence[Teller] = ()
     """What tells of more than single changes."""
+    seen: Callable[[Sequence[Record], Sequence[Change], int], None] = lambda _r, _c, _us: None
+    """Is told what was read, what it led to, and when: it counts."""
     unsaved: Callable[[int], None] = lambda _now_us: None
     """Told now and then that the state cannot be written."""
     limits: Limits | None = None
@@ -214,19 +217,23 @@ class Monitor:
         self._reload_asked = False
         problems = self.look_anew()
         for line in problems:
-            LOG.error("reload refused, the old configuration stays: %s", line)
+            LOG.error(
+                "reload refused, the old configuration stays: %s",
+                line,
+                extra=entry(Entry.RELOAD_REFUSED),
+            )
         if problems:
             self.facts[REFUSED] = f"{self.clock.now_us()} {problems[0]}"
             self._save((), self.clock.now_us())
             return
-        LOG.info("beginning anew with the configuration as it is now")
+        LOG.info("beginning anew with the configuration as it is now", extra=entry(Entry.RELOADED))
         self.again = True
 
     def _read(self, limit: int) -> Batch:
         batch = self.source.read(limit)
         for note in batch.notes:
             if note not in self.told:
-                LOG.warning("%s", note)
+                LOG.warning("%s", note, extra=entry(Entry.LOG_NOTE, source=self.source_name))
         return batch
 
     def _take_place(self) -> None:
@@ -258,6 +265,7 @@ class Monitor:
             self.recall(self.pipeline.engine)
             changes += self.pipeline.engine.tick(self.clock.monotonic())
         now = self.clock.now_us()
+        self.seen(batch.records, changes, now)
         if self.told_us is not None:
             self._rebuild(batch)
         notices = [*self.telling.of(changes, self.told_us), *self._alarms(batch, now)]
@@ -395,8 +403,8 @@ class Monitor:
         _say_dropped(dropped)
         if notices:
             self._wake()
-        for change in changes:
-            LOG.debug("%s", Told(change))
+        for change in changes if LOG.isEnabledFor(logging.DEBUG) else ():
+            LOG.debug("%s", Told(change), extra=_fields(change))
 
     def _save_counts(self, now_us: int, understood: Counter[str], missed: Counter[str]) -> None:
         state.add_coverage(self.connection, understood, missed)
@@ -461,7 +469,20 @@ def _say_dropped(dropped: Iterable[Dropped]) -> None:
             "(outbox.max_notices, outbox.max_days); %s is told how many",
             one.channel,
             one.channel,
+            extra=entry(Entry.NOTICES_DROPPED, channel=one.channel),
         )
+
+
+def _fields(change: Change) -> dict[str, object]:
+    """A change as fields of the journal."""
+    return entry(
+        Entry.EVENT,
+        event=change.kind.value,
+        service=change.service,
+        user=change.user,
+        ip=change.ip,
+        session=change.session,
+    )
 
 
 class Told:

@@ -15,6 +15,7 @@ from usersessionmon.detect.fold_settings import FoldSettings, QuietHoursSettings
 from usersessionmon.detect.settings import DetectSettings, MaintenanceSettings, QuietSettings
 from usersessionmon.errors import UserError
 from usersessionmon.layers import read_layers
+from usersessionmon.metrics.settings import MetricsSettings
 from usersessionmon.model import ChangeKind
 from usersessionmon.notify.secret import file_problems
 from usersessionmon.notify.settings import (
@@ -134,6 +135,7 @@ class Settings:
     """By account, or by a key's name (``keys``)."""
     mention: MentionSettings = field(default_factory=MentionSettings)
     outbox: OutboxSettings = field(default_factory=OutboxSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     state: StateSettings = field(default_factory=StateSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     notices: NoticeSettings = field(default_factory=NoticeSettings)

@@ -25,7 +25,6 @@ class Entry(StrEnum):
     """What an entry is about, whatever its words: the journal's ``MESSAGE_ID``."""
 
     STARTED = "ecc2a4b2a6c242c9b5c9cf08a13198cd"
-    STOPPED = "ce6cbe5d509b447bbb47cc6bbc23b6d7"
     RELOADED = "153e47abed654353b440e4e29d7cb8c0"
     RELOAD_REFUSED = "3d548f9edf7d40f3b8219e493cb73913"
     LOG_NOTE = "bf855f77d39b47029f9157040597e39d"

@@ -109,7 +109,7 @@ def _variables(kind: type[Any], prefix: str) -> Iterator[tuple[str, tuple[tuple[
     for item in dataclasses.fields(kind):
         name = f"{prefix}{item.name.upper()}"
         if dataclasses.is_dataclass(hints[item.name]):
-            for variable, (path, is_text) in _variables(hints[item.name], f"{name}__"):  # type: ignore[arg-type]
+            for variable, (path, is_text) in _variables(hints[item.name], f"{name}__"):
                 yield variable, ((item.name, *path), is_text)
         else:
             yield name, ((item.name,), hints[item.name] is str)

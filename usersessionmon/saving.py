@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from usersessionmon.clock import Clock, Waker
+from usersessionmon.entries import Entry, entry
 from usersessionmon.sd_notify import Notifier
 from usersessionmon.store import db
 from usersessionmon.store.faults import may_pass, why_not
@@ -69,7 +70,11 @@ class Saver:
             self._why = ""
             note_trouble(self._file.parent, "")
             self._notifier.status("the state can be written again")
-            LOG.warning("%s: can be written again; going on where it stood", self._file)
+            LOG.warning(
+                "%s: can be written again; going on where it stood",
+                self._file,
+                extra=entry(Entry.STATE_WORKS),
+            )
 
     def _make_room(self) -> None:
         """What SQLite's log holds goes where it belongs; then the log's own room is used again."""
@@ -87,6 +92,7 @@ class Saver:
             "nothing is lost as long as the log is there",
             self._file,
             why,
+            extra=entry(Entry.STATE_TROUBLE, why=why),
         )
 
     def _wait(self, ended: Callable[[], bool], alive: Callable[[], None]) -> None:

@@ -23,8 +23,12 @@ from usersessionmon.daily import Daily
 from usersessionmon.detect.folding import Folding
 from usersessionmon.detect.quiet import QuietHours
 from usersessionmon.detect.watch import Watch
+from usersessionmon.entries import Entry, entry
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.host import boots, facts
+from usersessionmon.metering import Metering, metering_of
+from usersessionmon.metrics.counted import CountedChannel
+from usersessionmon.metrics.counters import Counters
 from usersessionmon.model import Bout, Change, Company, Finding, Forged, Notice, Record, Tally
 from usersessionmon.notify.base import Dropped
 from usersessionmon.notify.courier import BatchChannel
@@ -302,7 +306,12 @@ def silence_of(
 
 
 def deliveries_of(
-    settings: Settings, here: Here, file: Path, clock: Clock, stream: TextIO
+    settings: Settings,
+    here: Here,
+    file: Path,
+    clock: Clock,
+    stream: TextIO,
+    counters: Counters,
 ) -> Sequence[Delivery]:
     """The channels with their workers.  Raises UserError for a bad webhook file."""
     if not settings.all_channels():
@@ -317,7 +326,8 @@ def deliveries_of(
         waker = Waker()
         damage: list[DamagedError] = []
         outbox_of = partial(SqliteOutbox, file, damage.append)
-        worker = DeliveryWorker(channel, outbox_of, clock, waker, budget, announce=announce)
+        counted = CountedChannel(channel, counters)
+        worker = DeliveryWorker(counted, outbox_of, clock, waker, budget, announce=announce)
         deliveries.append(Delivery(channel.name, worker, waker, damage))
     return deliveries
 
@@ -368,7 +378,7 @@ def monitor(
         connection = open_state(folder)
         waker = Waker()
         source: Source | None = None
-        watchers = Watchers()
+        watchers, metering = Watchers(), Metering()
         try:
             choice = choose_source(settings, rules)
             _say(choice)
@@ -396,7 +406,8 @@ def monitor(
             if bad:
                 LOG.warning("%s: %d rows of the detectors are damaged and forgotten", file, bad)
             new = position is None
-            deliveries = deliveries_of(settings, here, file, clock, stream)
+            counters = Counters()
+            deliveries = deliveries_of(settings, here, file, clock, stream, counters)
             tellers = [
                 *tellers_of(settings, here, source, pipeline, clock, kept),
                 *daily_of(settings, here, telling.folding, kept),
@@ -404,6 +415,7 @@ def monitor(
             channels = [delivery.channel for delivery in deliveries]
             post = Post(settings, server_of(settings, here), here.zone, clock, connection, kept)
             watchers = watchers_of(post, pipeline, channels, tellers, here.boot, once=once)
+            metering = metering_of(settings.metrics, counters, connection, channels, clock.now_us())
             yield Monitor(
                 source=source,
                 source_name=key,
@@ -427,7 +439,8 @@ def monitor(
                 look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
                 know=persons.know,
                 recall=persons.call,
-                tellers=[*tellers, *watchers.tellers],
+                tellers=[*tellers, *watchers.tellers, *metering.tellers],
+                seen=metering.seen,
                 unsaved=watchers.unsaved,
                 limits=Limits(settings.state.keep_days, settings.state.max_sessions),
                 policy=Policy(settings.outbox.max_notices, settings.outbox.max_days),
@@ -439,6 +452,7 @@ def monitor(
             )
         finally:
             watchers.close()
+            metering.close()
             if source is not None:
                 source.close()
             waker.close()
@@ -471,6 +485,7 @@ def setting_aside(folder: Path, clock: Clock) -> Iterator[None]:
             damage.sessions,
             damage.notices,
             moment_of(damage.told_us, UTC).text,
+            extra=entry(Entry.STATE_DAMAGED, why=error.why),
         )
         raise
 
@@ -543,4 +558,9 @@ def _say(choice: Choice) -> None:
         return
     for problem in choice.problems:
         LOG.warning("%s", problem)
-    LOG.info("following %s: %s", choice.path or "the journal", choice.why)
+    LOG.info(
+        "following %s: %s",
+        choice.path or "the journal",
+        choice.why,
+        extra=entry(Entry.STARTED, source=choice.path or "journal"),
+    )

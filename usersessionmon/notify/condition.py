@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from usersessionmon.entries import Entry, entry
+
 from .base import Answer, ChannelState, Result
 
 
@@ -38,7 +40,8 @@ class Herald:
             return  # of one notice, not of the channel
         if answer is Answer.DELIVERED:
             if self._told is not None:
-                self._log.info("delivery to %s: works again", self._name)
+                kept = entry(Entry.CHANNEL_WORKS, channel=self._name)
+                self._log.info("delivery to %s: works again", self._name, extra=kept)
             self._told = None
             return
         held = answer is Answer.CONFIGURATION
@@ -50,9 +53,11 @@ class Herald:
             self._log.error(
                 "delivery to %s: HELD until this is mended: %s; notices are kept, next in %.0f s",
                 self._name, said, wait,
+                extra=entry(Entry.CHANNEL_HELD, channel=self._name, said=said),
             )  # fmt: skip
         else:
             self._log.warning(
                 "delivery to %s: %s: %s; notices are kept, next try in %.0f s",
                 self._name, answer.value, said, wait,
+                extra=entry(Entry.CHANNEL_FAILS, channel=self._name, answer=answer, said=said),
             )  # fmt: skip

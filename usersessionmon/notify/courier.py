@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from usersessionmon.clock import Clock
+from usersessionmon.entries import Entry, entry
 from usersessionmon.errors import TroubleError
 from usersessionmon.model import Notice
 
@@ -195,8 +196,9 @@ class Courier:
             return
         self._unwritten.append(lambda outbox: outbox.set_aside(name, numbers, now_us, result.said))
         self._log.error(
-            "delivery to %s: notice %d refused and set aside: %s", name, *numbers, result.said
-        )
+            "delivery to %s: notice %d refused and set aside: %s", name, *numbers, result.said,
+            extra=entry(Entry.NOTICE_REFUSED, channel=name, number=numbers[0], said=result.said),
+        )  # fmt: skip
 
     # The outbox
 
