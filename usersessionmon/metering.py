@@ -5,16 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from usersessionmon import __version__
 from usersessionmon.metrics.collect import collect
 from usersessionmon.metrics.counters import Counters
 from usersessionmon.metrics.exposition import Family
-from usersessionmon.metrics.server import MetricsServer
 from usersessionmon.metrics.settings import MetricsSettings, place_of
 from usersessionmon.metrics.teller import Metrics
 from usersessionmon.model import Change, Record
 from usersessionmon.tellers import Teller
+
+if TYPE_CHECKING:
+    from usersessionmon.metrics.server import MetricsServer
 
 
 @dataclass(slots=True)
@@ -37,8 +40,7 @@ def metering_of(
     """Raises TroubleError when the address of ``metrics.listen`` is in use."""
     if not settings.wanted:
         return Metering()
-    place = place_of(settings.listen)
-    server = None if place is None else MetricsServer(place)
+    server = _server(settings.listen)
 
     def figures(now_us: int) -> list[Family]:
         try:
@@ -66,3 +68,12 @@ def metering_of(
         counters.events(changes)
 
     return Metering([teller], seen, lambda: None if server is None else server.close())
+
+
+def _server(listen: str) -> MetricsServer | None:
+    place = place_of(listen)
+    if place is None:
+        return None
+    from usersessionmon.metrics.server import MetricsServer  # 3 MiB that few want
+
+    return MetricsServer(place)
