@@ -77,7 +77,7 @@ def hooks(statuses: Mapping[str, Sequence[int]] | None = None) -> Iterator[Hooks
                 made.release.wait(20)
                 return
             self.send_response(status)
-            if status == 302:
+            if status == 307:
                 self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -149,7 +149,7 @@ def test_no_redirect_is_followed() -> None:
 
     if not hasattr(apprise.AppriseAsset, "http_redirects"):
         pytest.skip("this version of the library cannot be told not to")
-    with hooks({"one": [302]}) as server:
+    with hooks({"one": [307]}) as server:
         assert send(channel(server.url())).answer is A.UNKNOWN
         assert server.asked == ["one"]
 
@@ -298,6 +298,18 @@ def test_a_digest_is_as_long_as_the_tightest_service_takes() -> None:
     count = tight.fits(batch, now_us=NOW_US)
     assert 20 < count < 100, "Telegram takes 4096 characters"
     assert tight.fits(batch[:1], now_us=NOW_US) == 1
+
+
+@pytest.mark.parametrize("more", ["", "?overflow=upstream"])
+def test_what_is_too_long_for_a_service_goes_in_parts(more: str) -> None:
+    batch = [queued(number, notice(login(f"user{number}"))) for number in range(200)]
+    with hooks() as server:
+        made = channel(server.url(more=more))
+        made._addresses[0].service[0].body_maxlen = 4096
+        assert send(made, batch).answer is A.DELIVERED
+        texts = "".join(body["message"] for _, body in server.taken)
+        assert (len(server.taken) > 1) is (not more), "unless the address says otherwise"
+        assert "user199" in texts
 
 
 def test_the_library_is_imported_only_where_it_is_wanted() -> None:
