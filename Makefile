@@ -5,7 +5,8 @@
 #   PYPI=1                    take every library from PyPI instead of the distribution
 #   ARGS='…'                  further arguments for run, test, demo and bench
 #   PREFIX, DESTDIR           where install puts things (default: /usr/local)
-#   PURGE=1                   uninstall: remove configuration and state as well
+#   ARGS=--purge              uninstall: remove configuration and state as well (PURGE=1 does too)
+#   VERSION=1.2.3             deb and rpm: a version of your own
 
 SHELL = /bin/sh
 PREFIX ?= /usr/local
@@ -14,6 +15,9 @@ PURGE ?=
 ARGS ?=
 VENV = .venv
 export PREFIX DESTDIR PURGE
+ifdef VERSION
+export VERSION
+endif
 ifdef PYTHON
 export PYTHON
 endif
@@ -23,7 +27,8 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo test lint bench deps deps-dev build clean install install-service uninstall
+.PHONY: help run demo test lint bench deps deps-dev build deb rpm test-hosts clean \
+  install install-service uninstall
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
@@ -43,6 +48,11 @@ lint: deps-dev ## ruff and mypy
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/mypy packaging
+
+test-hosts: deps-dev ## install, use, upgrade and remove on Debian 12, 13 and testing; a table
+	@sh packaging/testtools.sh
+	@exec $(VENV)/bin/python -m tests.system.matrix $(ARGS)
 
 bench: deps ## measure, and print ratios within one run
 	@exec $(VENV)/bin/python -m tests.bench $(ARGS)
@@ -56,9 +66,15 @@ deps-dev: ## … and its tests
 build: deps-dev ## the wheel and the source archive, in dist/
 	@$(VENV)/bin/python -m build --no-isolation --outdir dist .
 
+deb: deps ## the package for Debian and Ubuntu, in dist/
+	@sh packaging/package.sh deb
+
+rpm: deps ## the package for Fedora, RHEL and openSUSE, in dist/
+	@sh packaging/package.sh rpm
+
 clean: ## remove what was made here (not configuration, not state)
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	@find usersessionmon tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find usersessionmon tests packaging -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: ## install under /usr/local (root)
 	@sh packaging/install.sh install
@@ -66,5 +82,5 @@ install: ## install under /usr/local (root)
 install-service: ## add, enable and start the systemd unit (root)
 	@sh packaging/install.sh install-service
 
-uninstall: ## remove program and unit; keeps configuration and state (PURGE=1: those too)
-	@sh packaging/install.sh uninstall
+uninstall: ## remove program and unit; keeps configuration and state (ARGS=--purge: those too)
+	@sh packaging/install.sh uninstall $(ARGS)

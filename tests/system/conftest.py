@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import pytest
 
-from .nspawn import ContainerError, Host, why_not
+from .nspawn import SUITE, ContainerError, Host, why_not
 
-MakeHost = Callable[[str], Host]
+
+class MakeHost(Protocol):
+    def __call__(self, name: str, suite: str = SUITE) -> Host: ...
 
 
 def _without(reason: str) -> None:
@@ -24,12 +27,12 @@ def make_host() -> Iterator[MakeHost]:
     """Makes hosts by name, not booted yet; they end with the module."""
     hosts: list[Host] = []
 
-    def make(name: str) -> Host:
+    def make(name: str, suite: str = SUITE) -> Host:
         reason = why_not()
         if reason:
             _without(reason)
         try:
-            hosts.append(Host(name))
+            hosts.append(Host(name, suite))
         except ContainerError as error:
             _without(str(error))
         return hosts[-1]

@@ -1,4 +1,4 @@
-"""A Debian 12 host that really boots, in a container: systemd, journald, logind, rsyslog, sshd.
+"""A Debian host that really boots, in a container: systemd, journald, logind, rsyslog, sshd.
 
 The root file system is built once by debootstrap and cached; every host runs on a copy.  A host
 shares the network of this machine (its sshd has a port of its own on loopback), so nothing here
@@ -89,27 +89,27 @@ def _locked() -> Iterator[None]:
         yield
 
 
-def base_root() -> Path:
-    """The root file system that hosts are copied from; built when it is not cached.
+def base_root(suite: str = SUITE) -> Path:
+    """The root file system of a suite that hosts are copied from; built when it is not cached.
 
     Raises ContainerError when it cannot be built (no network, not allowed).
     """
-    mark = hashlib.sha256(" ".join((SUITE, *PACKAGES)).encode()).hexdigest()[:10]
-    root = cache() / f"root-{SUITE}-{mark}"
+    mark = hashlib.sha256(" ".join((suite, *PACKAGES)).encode()).hexdigest()[:10]
+    root = cache() / f"root-{suite}-{mark}"
     with _locked():
         if not root.exists():
-            for old in cache().glob("root-*"):
+            for old in cache().glob(f"root-{suite}-*"):
                 shutil.rmtree(old, ignore_errors=True)
-            _build(root)
+            _build(root, suite)
     return root
 
 
-def _build(root: Path) -> None:
+def _build(root: Path, suite: str) -> None:
     """Under another name until it is whole, so that an interrupted build is never used."""
     unfinished = root.with_name(f"root-unfinished-{os.getpid()}")
     command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
     done = subprocess.run(
-        [*command, SUITE, str(unfinished), MIRROR],
+        [*command, suite, str(unfinished), MIRROR],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -145,9 +145,9 @@ def copy_project(target: Path) -> None:
 class Host:
     """One host: a copy of the root file system that is booted, used and thrown away."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, suite: str = SUITE) -> None:
         """Makes the copy; ``boot`` starts it.  Raises ContainerError."""
-        base = base_root()
+        base = base_root(suite)
         self.name = f"{name}-{os.getpid()}"
         self.root = cache() / f"run-{os.getpid()}-{name}"
         self.console = self.root.with_suffix(".console")

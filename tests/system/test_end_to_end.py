@@ -70,7 +70,7 @@ class Site:
 
     def rows(self, command: str) -> list[dict[str, Any]]:
         """The objects that a command of the program prints with --json."""
-        text = self.host.run(f"{PROGRAM} {command} --json")
+        text = self.host.run(f"user-session-monitor {command} --json")
         return [json.loads(line) for line in text.splitlines()]
 
     def row_of(self, visit: Visit) -> dict[str, Any]:
