@@ -15,6 +15,7 @@ from usersessionmon.clock import SystemClock
 from usersessionmon.model import Notice, Severity
 from usersessionmon.notify.base import Posted
 from usersessionmon.store import counts, db, outbox, state
+from usersessionmon.store.drops import Policy
 from usersessionmon.store.place import locked, open_state
 
 Capture = pytest.CaptureFixture[str]
@@ -132,6 +133,20 @@ def test_a_notice_that_waits_too_long(site: Site) -> None:
             assert found == code, data["trouble"]
     assert data["channels"][0]["waiting"] == 2
     assert data["trouble"][0].startswith("feishu: a notice has been waiting for 01:3")
+
+
+def test_what_was_dropped_and_what_is_held_is_counted(site: Site) -> None:
+    notice = Notice("login", Severity.ROUTINE, "通知", (), "", NOW)
+    hours_ago, tomorrow = NOW - 7_200_000_000, NOW + 86_400_000_000
+    held = [Posted(notice, ["feishu"], tomorrow, "night")] * 5
+    site.write(lambda one: outbox.enqueue(one, held, hours_ago, Policy(3, 0)))
+    with locked(site.state):
+        code, data = site.json()
+        _, text = site.status()
+    (channel,) = data["channels"]
+    assert (channel["waiting"], channel["held"], channel["dropped_total"]) == (3, 3, 2)
+    assert (code, channel["oldest"]) == (0, None), "held on purpose is not stuck"
+    assert "3 waiting (3 held on purpose), 0 set aside, 2 dropped in all" in text
 
 
 def test_its_help_says_what_counts(capsys: Capture) -> None:
