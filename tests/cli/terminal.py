@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import select
 import subprocess
+import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,15 +34,15 @@ class Terminal:
         self._read += found.end()
         return text
 
-    def type(self, line: str) -> None:
-        os.write(self._master, (line + "\n").encode())
+    def type(self, line: str, end: str = "\n") -> None:
+        os.write(self._master, (line + end).encode())
 
     def end(self, seconds: float = 20.0) -> int:
         """The status, once the program has ended by itself."""
         deadline = time.monotonic() + seconds
         while self._more(deadline):
             pass
-        return self.process.wait(max(0.1, deadline - time.monotonic()))
+        return self.process.wait(max(1.0, deadline - time.monotonic()))
 
     def _more(self, deadline: float) -> bool:
         ready, _, _ = select.select([self._master], [], [], max(0, deadline - time.monotonic()))
@@ -50,6 +52,11 @@ class Terminal:
             data = b""
         self.shown += data.decode(errors="replace").replace("\r\n", "\n")
         return bool(data)
+
+
+def _take_terminal() -> None:
+    """So that Ctrl-C is the program's."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 @contextmanager
@@ -62,7 +69,7 @@ def terminal(
         process = subprocess.Popen(
             command(*words),
             stdin=slave, stdout=slave, stderr=slave, cwd=folder, start_new_session=True,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **(env or {})}, preexec_fn=_take_terminal,
         )  # fmt: skip
     finally:
         os.close(slave)

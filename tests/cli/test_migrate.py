@@ -9,7 +9,8 @@ import pytest
 
 from usersessionmon.cli.config_file import example_text
 from usersessionmon.cli.main import main
-from usersessionmon.config import FeishuSettings, MonitorSettings, Settings, load
+from usersessionmon.config import MonitorSettings, Settings, load
+from usersessionmon.notify.settings import FeishuSettings
 
 Capture = pytest.CaptureFixture[str]
 WEBHOOK = "https://open.feishu.cn/open-apis/bot/v2/hook/t0ken-t0ken-t0ken"

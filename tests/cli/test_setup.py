@@ -318,17 +318,20 @@ def test_skip_keeps_what_was_refused(place: Path) -> None:
         assert load(place / "config.yaml").feishu.webhook_url == group.url
 
 
-@pytest.mark.parametrize("answer", ["q", "\x04"])
-def test_quit_and_the_end_of_the_input_change_nothing(place: Path, answer: str) -> None:
+@pytest.mark.parametrize(
+    ("answer", "end", "status"), [("q", "\n", 1), ("\x04", "", 1), ("\x03", "", 130)]
+)
+def test_who_stops_changes_nothing(place: Path, answer: str, end: str, status: int) -> None:
+    """Quit, the end of the input (Ctrl-D) and Ctrl-C."""
     before = (place / "config.yaml").read_bytes()
     with (
         FeishuDouble(script=["code:19007"]) as group,
         terminal(["setup", "--config", "config.yaml"], place) as person,
     ):
         answered_until_refused(person, group)
-        person.type(answer) if answer == "q" else os.write(person._master, b"\x04")
+        person.type(answer, end)
         person.expect(QUIT)
-        assert person.end() == 1
+        assert person.end() == status
     assert (place / "config.yaml").read_bytes() == before
 
 

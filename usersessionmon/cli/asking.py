@@ -29,6 +29,7 @@ class Talk:
 
     def say(self, text: str) -> None:
         self._say(f"   {text}")
+        sys.stdout.flush()  # whoever follows a file sees how far it is
 
     def all(self, lines: Sequence[str]) -> None:
         for line in lines:

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from usersessionmon.clock import Clock, SystemClock, Waker
-from usersessionmon.config import FEISHU, SYSTEM_CONFIG, TERMINAL, Language, Settings, SourceKind
+from usersessionmon.config import (
+    FEISHU,
+    SYSTEM_CONFIG,
+    TERMINAL,
+    Language,
+    MonitorSettings,
+    Settings,
+    SourceKind,
+)
 from usersessionmon.config import load as load_settings
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.yamledit import set_values
@@ -27,7 +35,7 @@ from .output import cell, complain, say_json
 from .setup_bot import Bot, bot_of, keep_or_ask, masked_url, try_out
 from .setup_look import Look, look, sentence, show
 
-EXAMPLE = "user-session-monitor setup --yes --webhook-file /root/webhook --wait 0"
+EXAMPLE = "user-session-monitor setup --yes --webhook-file /root/webhook --wait 60"
 _WAIT, _WAIT_MOST = 120.0, 86_400.0
 _START_SECONDS = 20.0
 _UNASKED = "--yes with --webhook-file FILE (or - for standard input) or --no-webhook"
@@ -64,7 +72,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add("--language", choices=[*Language], help="the language of notices")
     add("--no-service", action="store_true", help="leave the service as it is")
     add("--wait", type=float, metavar="SECONDS",
-        help="how long to wait for a first login (120; 0: not)")  # fmt: skip
+        help="how long to wait for a first login (120, with --yes 0: not)")  # fmt: skip
     add("--json", action="store_true", help="what was found and done as one JSON object")
 
 
@@ -75,6 +83,9 @@ def main(options: argparse.Namespace) -> int:
     run = _begin(options, talk)
     try:
         _steps(run)
+    except KeyboardInterrupt:
+        talk.head("interrupted" + ("" if run.report["written"] else ": nothing was changed"))
+        raise
     except QuitError as error:
         talk.head(f"{error.lines[0]}: nothing was changed")
         run.good = False
@@ -105,11 +116,13 @@ def _begin(options: argparse.Namespace, talk: Talk) -> Run:
         path = config_file.goal(options.config)
         blocked = config_file.why_not_writable(path)
         before = config_file.read_text(path)
+        settings = load_settings(None if before is None else path)
     except UserError as error:
         if os.geteuid() == 0 or options.config is not None:
             raise
+        # an ordinary user, who may not see what root has
         path, blocked, before = SYSTEM_CONFIG, error.lines[0], None
-    settings = load_settings(None if before is None else path)
+        settings = Settings(monitor=MonitorSettings(rules_dir=""))
     if options.source:
         monitor = replace(settings.monitor, source=SourceKind(options.source))
         settings = replace(settings, monitor=monitor)
@@ -134,11 +147,14 @@ def _steps(run: Run) -> None:
 
 
 def _without_root(run: Run) -> None:
-    run.talk.say("This is not root.  What works: looking at the log as far as this user may read")
-    run.talk.say("it, and the test notice.  What does not: starting the service" + (
-        f", and writing the configuration ({run.blocked})." if run.blocked else "."
-    ))  # fmt: skip
-    run.talk.say("For all of it: sudo user-session-monitor setup")
+    talk = run.talk
+    talk.say("This is not root.  What works: reading the log as far as this user may, and the test")
+    if run.blocked:
+        talk.say("notice.  What does not: starting the service, and writing the configuration:")
+        talk.say(run.blocked)
+    else:
+        talk.say("notice, and the configuration.  What does not: starting the service.")
+    talk.say("For all of it: sudo user-session-monitor setup")
 
 
 def _note(run: Run, found: Look) -> None:
@@ -192,6 +208,8 @@ def _bot(run: Run) -> Bot:
         run.good = True
     if not bot.is_set:
         run.talk.say(_nowhere(run.settings))
+    elif run.options.no_test:
+        run.talk.say(f"notices go to {run.report['webhook']}, untried")
     return bot
 
 
@@ -274,7 +292,9 @@ def _config_option(run: Run) -> str:
 
 def _first(run: Run) -> None:
     """The first login from now on, with how quick its notice was."""
-    seconds = _WAIT if run.options.wait is None else run.options.wait
+    seconds = run.options.wait
+    if seconds is None:
+        seconds = _WAIT if run.talk.asks else 0.0
     if seconds == 0:
         return
     run.talk.head("5. The first notice")
