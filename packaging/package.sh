@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds dist/*.deb or dist/*.rpm from this tree: `package.sh deb|rpm`, by `make deb` and `make rpm`.
 # The program is pure Python and is run by the distribution's python3 with its packaged libraries.
-# VERSION=… takes another version; the same tree gives the same package.
+# VERSION=… takes another version, DIST=… another folder; the same tree gives the same package.
 set -eu
 
 ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -10,6 +10,7 @@ NAME=user-session-monitor
 . "$ROOT/packaging/version.sh"
 
 PYTHON=$ROOT/.venv/bin/python
+DIST=${DIST:-$ROOT/dist}
 STAGE=$(mktemp -d)
 trap 'rm -rf "$STAGE"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -64,7 +65,7 @@ build_deb() {
     sed -e "s|@VERSION@|$VERSION|" -e "s|@SIZE@|$(du -k -s --apparent-size "$TREE/usr" | cut -f 1)|" \
         "$ROOT/packaging/debian/control" >"$_control/control"
     settle "$TREE"
-    _package=$ROOT/dist/${NAME}_${VERSION}_all.deb
+    _package=$DIST/${NAME}_${VERSION}_all.deb
     quietly dpkg-deb --root-owner-group -Zxz --build "$TREE" "$STAGE/package" ||
         die "dpkg-deb could not build the package (its last lines are above)"
     mv "$STAGE/package" "$_package"
@@ -91,13 +92,13 @@ build_rpm() {
         --define "tree $TREE" --define "its_version $VERSION" \
         --define "sysusers $ROOT/packaging/sysusers.conf" ||
         die "rpmbuild could not build the package (its last lines are above)"
-    _package=$ROOT/dist/$NAME-$VERSION-1.noarch.rpm
+    _package=$DIST/$NAME-$VERSION-1.noarch.rpm
     mv "$STAGE/out/$NAME-$VERSION-1.noarch.rpm" "$_package"
     say "$_package; to install it: sudo dnf install $_package (or zypper)"
 }
 
 find_version
-mkdir -p "$ROOT/dist"
+mkdir -p "$DIST"
 case ${1:-} in
 deb) build_deb ;;
 rpm) build_rpm ;;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # What some tests need beside Python, as root on Debian and Ubuntu: tools that start no service of
 # this host.  Without them those tests are skipped and say why; with USM_REQUIRE_SYSTEM=1 (CI)
-# daemons that tests start by themselves are installed too, and the container suite must run.
+# daemons that tests start by themselves, shells and packaging tools are installed too, and the
+# container suite must run.
 set -eu
 
 ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -28,6 +29,10 @@ want /lib/systemd/systemd-journal-remote systemd-journal-remote
 if [ "${USM_REQUIRE_SYSTEM:-}" = 1 ]; then
     want sshd openssh-server
     want rsyslogd rsyslog
+    want rpmbuild rpm
+    want mandoc mandoc
+    want zsh zsh
+    want fish fish
 fi
 [ -n "$_packages" ] || exit 0
 if ! is_root; then

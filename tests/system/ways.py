@@ -77,14 +77,16 @@ class ByDeb:
         """Three versions, built there from the unpacked sources."""
         copy_project(host.root / "root/broken")
         break_version(host, "root/broken")
-        for folder, version in (("src", "0.0.1"), ("src", "0.0.2"), ("broken", "0.0.3")):
-            host.prepare(f"make --silent -C /root/{folder} deb VERSION={version}")
+        host.prepare("make --silent -C /root/src deb VERSION=0.0.1")
+        host.prepare("make --silent -C /root/src deb VERSION=0.0.2")
+        host.prepare("ln -s ../src/.venv /root/broken/.venv")
+        host.prepare("VERSION=0.0.3 sh /root/broken/packaging/package.sh deb")
 
     def _apt(self, words: str) -> str:
         return f"DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -y {words} 2>&1"
 
     def _add(self, host: Host, package: str) -> str:
-        return host.run(self._apt(f"--no-download install {package}_all.deb"), seconds=300)
+        return host.run(self._apt(f"install {package}_all.deb"), seconds=300)
 
     def install(self, host: Host) -> str:
         return self._add(host, f"/root/src/dist/{NAME}_0.0.1")
