@@ -62,7 +62,7 @@ def test_an_hour_without_the_webhook(post: Post, outage: str) -> None:
 def check_messages(texts: list[str]) -> None:
     """Few digests; those of the abnormal alone and first; each late, and oldest first."""
     assert len(texts) <= 8
-    words = []
+    words: list[str] = []
     for text in texts:
         title, *lines = text.split("\n")
         assert title.startswith("会话通知汇总：") and "延迟送达" in title
