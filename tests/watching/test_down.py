@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
 from usersessionmon.model import Batch
+from usersessionmon.store import db, state
+from usersessionmon.store.damage import set_aside
+from usersessionmon.store.place import open_state
 from usersessionmon.watching.down import ALIVE, BOOT, STOPPED, Alive, Down, begun, down_of
 
 NOW = 1_795_248_930_000_000
@@ -54,3 +60,17 @@ def test_each_turn_moves_what_is_kept() -> None:
     assert alive.save() == {ALIVE: str(NOW)}
     assert alive.turn(Batch([], None, at_end=True), NOW + 5) == []
     assert alive.save() == {ALIVE: str(NOW + 5)}
+
+
+def test_a_damaged_state_forgets_nothing_of_it(tmp_path: Path) -> None:
+    kept = {**begun(NOW, "b1"), "report_us": "5", "chat_us": "6"}
+    with closing(open_state(tmp_path)) as connection, db.transaction(connection):
+        state.write_facts(connection, kept | {"report_read": "90 10"})
+    set_aside(tmp_path, "a test says so", NOW + SECOND)
+    with closing(open_state(tmp_path)) as connection:
+        facts = state.read_facts(connection)
+    assert facts["report_us"] == "5" and facts["chat_us"] == "6"
+    assert "report_read" not in facts  # the lines are counted anew
+    assert down_of(facts, NOW + 301 * SECOND, "b2", LEAST) == Down(
+        NOW, NOW + 301 * SECOND, True, False
+    )

@@ -26,8 +26,9 @@ UNTOLD = "damaged_untold"
 """The fact that says that nobody was told of the damage yet."""
 _BUILT, _READY = "state.db.building", "state.db.new"
 _ASIDE = re.compile(r"state\.db\.damaged-(\d{8}T\d{6}Z(?:-\d+)?)")
-_FACTS = ("forged_told_us", "forged_waiting")
-"""What is carried over of the facts: how often people are told of forged lines."""
+_FACTS = ("forged_told_us", "forged_waiting", "report_us", "chat_us", "alive_us", "boot")
+"""What is carried over of the facts: when people were last told of forged lines, of the day and
+that all is well, and when the monitor was last alive."""
 
 
 @dataclass(frozen=True, slots=True)
