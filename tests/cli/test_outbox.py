@@ -90,13 +90,14 @@ def test_the_list_for_people_is_harmless(site: Site) -> None:
     site.make()
     code, out, _ = site.call("list")
     assert code == 0 and "\x1b" not in out
-    head, _, first, second, third = out.splitlines()
+    head, _, first, second, third, answers = out.splitlines()
     assert " ".join(head.split()) == "number channel age state notice said severity kind"
     assert first.split()[:4] == ["1", "feishu", first.split()[2], "waits"]
     assert "登录 u2" in second and "refused" in second and "code 19002" in second
     assert "登录 u3" in third
+    assert answers.startswith("feishu: 1 refused: code 19002")
     _, out, _ = site.call("list", "--failed")
-    assert len(out.splitlines()) == 3 and "u2" in out
+    assert len(out.splitlines()) == 4 and "u2" in out
 
 
 def test_the_list_for_programs(site: Site) -> None:

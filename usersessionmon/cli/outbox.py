@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC
 from sqlite3 import Connection
@@ -31,7 +32,9 @@ _ACTIONS = {
     "drop": ("give notices up", "user-session-monitor outbox drop --all --failed --yes"),
 }
 _COLUMNS = ("number", "channel", "age", "state", "notice", "said", "tries", "severity", "kind")
-_DROP = ("kind", "severity", "tries", "channel", "said")
+_DROP = ("kind", "severity", "tries", "channel", "said", "age")
+_REASONS = 3
+"""How many answers of the servers are shown below the table, where it had no room for them."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,6 +96,7 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
         say("nothing was refused" if options.failed else "nothing waits")
     if more > 0:
         say(f"… and {more} more")
+    _say_answers(entries)
     for report in reports:
         if options.channel in (None, report.channel):
             _say_condition(report, now_us)
@@ -139,6 +143,13 @@ def _state(entry: Entry, now_us: int) -> str:
     if entry.aside_us is not None:
         return "refused"
     return "held" if entry.held_us is not None and entry.held_us > now_us else "waits"
+
+
+def _say_answers(entries: Iterable[Entry]) -> None:
+    """What the servers had against those that they refused, the most frequent first."""
+    said = Counter((one.channel, one.said) for one in entries if one.aside_us is not None)
+    for (channel, answer), times in said.most_common(_REASONS):
+        say(f"{cell(channel)}: {times} refused: {cell(answer, 300)}")
 
 
 def _say_condition(report: outbox_view.ChannelReport, now_us: int) -> None:
