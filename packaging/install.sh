@@ -64,6 +64,9 @@ install_program() {
     say "installing the program to $DESTDIR$LIB"
     make_venv "$DESTDIR$_new"
     put_project "$DESTDIR$_new/bin/python" "$_source"
+    for _site in "$DESTDIR$_new"/lib/python3*/site-packages; do # where setup looks for it
+        install -D -m 0644 "$ROOT/config/config.yaml.example" "$_site/config/config.yaml.example"
+    done
     [ -z "$DESTDIR" ] || forget_destdir "$DESTDIR$_new"
     "$DESTDIR$_new/bin/python" -I -m usersessionmon --version >/dev/null ||
         die "the program that was built does not start; the one before stays"

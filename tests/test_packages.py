@@ -23,6 +23,7 @@ NAME = "user-session-monitor"
 SHARED = {
     f"/usr/bin/{NAME}",
     f"/usr/lib/{NAME}/usersessionmon/__main__.py",
+    f"/usr/lib/{NAME}/config/config.yaml.example",  # of setup
     f"/usr/lib/{NAME}/usersessionmon/store/migrations/0001_state.sql",
     f"/usr/lib/{NAME}/usersessionmon/rules/packs/sshd.yaml",
     f"/usr/lib/systemd/system/{NAME}.service",
@@ -73,7 +74,7 @@ def rpm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_deb_holds_what_an_install_needs(deb: Path) -> None:
     rows = [line.split(maxsplit=5) for line in said("dpkg-deb", "-c", deb).splitlines()]
-    files = {row[5].removeprefix("."): row[:2] for row in rows}
+    files = {row[5].partition(" -> ")[0].removeprefix("."): row[:2] for row in rows}
     assert set(files) >= SHARED | {f"/usr/share/doc/{NAME}/copyright"}
     assert {owner for _, owner in files.values()} == {"root/root"}
     runnable = {name for name, (mode, _) in files.items() if mode.startswith("-") and "x" in mode}
@@ -105,6 +106,7 @@ def test_the_debs_program_runs_from_where_it_lies(deb: Path, tmp_path: Path) -> 
     here = launcher.replace('"/usr/lib/', f'"{tree}/usr/lib/')
     assert here != launcher
     (tmp_path / "launcher").write_text(here, encoding="utf-8")
+    assert (tree / f"usr/lib/{NAME}/config/config.yaml.example").read_text(encoding="utf-8")
     version = said(sys.executable, "-IBXutf8", tmp_path / "launcher", "--version")
     assert version.split() == [NAME, __version__]
 

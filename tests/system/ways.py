@@ -101,7 +101,7 @@ class ByDeb:
         return host.run(self._apt(f"remove {NAME}"))
 
     def purge(self, host: Host) -> str:
-        return host.run(self._apt(f"purge {NAME}"))
+        return host.run(f"dpkg --purge {NAME} 2>&1")
 
 
 WAYS: tuple[Way, ...] = (ByMake(), ByDeb())
