@@ -315,16 +315,34 @@ def answered_until_refused(person: Terminal, group: FeishuDouble) -> None:
     person.expect(r"again, skip .* quit\? \[again\]: ")
 
 
+LATIN = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""A locale in which half of the questions cannot be written."""
+
+
 def test_skip_keeps_what_was_refused(place: Path) -> None:
     with (
         FeishuDouble(script=["code:19007"]) as group,
-        terminal(["setup", "--config", "config.yaml"], place) as person,
+        terminal(["setup", "--config", "config.yaml"], place, LATIN) as person,
     ):
         answered_until_refused(person, group)
         person.type("s")
         person.expect("config.yaml is written")
         assert person.end() == 1
         assert load(place / "config.yaml").feishu.webhook_url == group.url
+
+
+def test_what_was_wrong_before_is_not_forgotten_by_trying_again(place: Path) -> None:
+    (place / "auth.log").unlink()
+    with (
+        FeishuDouble(script=["code:19007"]) as group,
+        terminal(["setup", "--config", "config.yaml"], place) as person,
+    ):
+        person.expect("NOT readable: .*there is no such file")
+        answered_until_refused(person, group)
+        for _ in range(3):  # again, with what is there
+            person.type("")
+            person.expect(r"webhook.*: |secret.*: |delivered: it stands in the group")
+        assert person.end() == 1
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
+import io
 import sys
+import termios
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -46,10 +47,7 @@ class Talk:
 
     def ask_hidden(self, question: str) -> str:
         """What is typed or pasted is not shown."""
-        try:
-            return _unwrapped(getpass.getpass(f"   {question}: "))
-        except EOFError as error:
-            raise QuitError("the input ended") from error
+        return _unwrapped(_hidden(f"   {question}: "))
 
     @contextmanager
     def counting(self, what: str) -> Iterator[Callable[[int], None]]:
@@ -71,6 +69,24 @@ def check_can_ask(flags: str) -> None:
     """Raise UserError naming ``flags`` where nobody can answer."""
     if not sys.stdin.isatty():
         raise UserError(f"standard input is no terminal: nobody can be asked; give {flags}")
+    if isinstance(sys.stdin, io.TextIOWrapper):  # as the two others, whatever the locale
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+def _hidden(prompt: str) -> str:
+    """As getpass, which would write the prompt in the locale's encoding: nothing is shown from
+    before the prompt on."""
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    silent = [*before]
+    silent[3] &= ~termios.ECHO
+    try:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, silent)
+        return _line(prompt)
+    finally:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+        sys.stderr.write("\n")
+        sys.stderr.flush()
 
 
 def _line(prompt: str) -> str:

@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
-from usersessionmon.clock import Clock, SystemClock, Waker
+from usersessionmon.clock import SystemClock
 from usersessionmon.config import (
-    FEISHU,
     SYSTEM_CONFIG,
-    TERMINAL,
     Language,
     MonitorSettings,
     Settings,
@@ -27,38 +22,17 @@ from usersessionmon.config import load as load_settings
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.yamledit import set_values
 
-from . import config_file, services
+from . import config_file
 from .asking import QuitError, Talk, check_can_ask
-from .common import folder_of
-from .first_login import await_login, await_start
-from .output import cell, complain, say_json
+from .output import complain, say_json
 from .setup_bot import Bot, bot_of, keep_or_ask, masked_url, try_out
+from .setup_end import first_notice, start
 from .setup_look import Look, look, sentence, show
+from .setup_run import Run, program
 
 EXAMPLE = "user-session-monitor setup --yes --webhook-file /root/webhook --wait 60"
-_WAIT, _WAIT_MOST = 120.0, 86_400.0
-_START_SECONDS = 20.0
+_WAIT_MOST = 86_400.0
 _UNASKED = "--yes with --webhook-file FILE (or - for standard input) or --no-webhook"
-
-
-@dataclass(slots=True)
-class Run:
-    """One run: what it works with, and what it found and did."""
-
-    options: argparse.Namespace
-    talk: Talk
-    clock: Clock
-    path: Path
-    blocked: str
-    """Why the configuration cannot be written; empty if it can."""
-    before: str | None
-    settings: Settings
-    good: bool = True
-    report: dict[str, Any] = field(default_factory=dict)
-
-    def failed(self, text: str) -> None:
-        self.good = False
-        self.talk.say(text)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -115,14 +89,15 @@ def _begin(options: argparse.Namespace, talk: Talk) -> Run:
     try:
         path = config_file.goal(options.config)
         blocked = config_file.why_not_writable(path)
+    except UserError as error:
+        if os.geteuid() == 0:
+            raise
+        path, blocked = SYSTEM_CONFIG, error.lines[0]  # an ordinary user may not even look
+    if os.geteuid() != 0 and blocked and not os.access(path, os.R_OK):
+        before, settings = None, Settings(monitor=MonitorSettings(rules_dir=""))
+    else:
         before = config_file.read_text(path)
         settings = load_settings(None if before is None else path)
-    except UserError as error:
-        if os.geteuid() == 0 or options.config is not None:
-            raise
-        # an ordinary user, who may not see what root has
-        path, blocked, before = SYSTEM_CONFIG, error.lines[0], None
-        settings = Settings(monitor=MonitorSettings(rules_dir=""))
     if options.source:
         monitor = replace(settings.monitor, source=SourceKind(options.source))
         settings = replace(settings, monitor=monitor)
@@ -142,8 +117,8 @@ def _steps(run: Run) -> None:
     run.talk.head("3. The configuration")
     _write(run, bot)
     run.talk.head("4. The service")
-    if _start(run):
-        _first(run)
+    if start(run):
+        first_notice(run)
 
 
 def _without_root(run: Run) -> None:
@@ -154,7 +129,7 @@ def _without_root(run: Run) -> None:
         talk.say(run.blocked)
     else:
         talk.say("notice, and the configuration.  What does not: starting the service.")
-    talk.say("For all of it: sudo user-session-monitor setup")
+    talk.say(f"For all of it: sudo {program()} setup")
 
 
 def _note(run: Run, found: Look) -> None:
@@ -178,39 +153,42 @@ def _note(run: Run, found: Look) -> None:
 
 
 def _bot(run: Run) -> Bot:
-    """The group's bot and the language, tried out."""
-    feishu = run.settings.feishu
-    bot = bot_of(run.options, feishu)
-    wanted = Language(run.options.language or run.settings.language)
-    again = run.talk.asks
-    if run.talk.asks and not (run.options.webhook_file or run.options.no_webhook):
-        bot = keep_or_ask(run.talk, bot)
-    if run.talk.asks and not run.options.language:
-        wanted = Language(run.talk.ask("language of the notices, zh or en", [*Language], wanted))
-    run.settings = replace(run.settings, language=wanted, feishu=bot.over(feishu))
-    run.report["webhook"] = masked_url(run.settings)
-    while bot.is_set and not run.options.no_test:
-        tried = try_out(run.settings, run.clock, run.talk)
-        run.report["test"] = tried.report
-        if tried.delivered:
-            break
-        run.good = False
-        if not again:
-            raise QuitError("the test notice was not delivered")
-        choice = run.talk.ask("again, skip (keep it all the same) or quit?", _CHOICES, _CHOICES[0])
-        if choice == "quit":
-            raise QuitError("quit")
-        if choice == "skip":
-            break
-        bot = keep_or_ask(run.talk, bot)
+    """The group's bot and the language, tried out.  Raises QuitError."""
+    feishu, options, talk = run.settings.feishu, run.options, run.talk
+    bot = bot_of(options, feishu)
+    language = Language(options.language or run.settings.language)
+    if talk.asks and not (options.webhook_file or options.no_webhook):
+        bot = keep_or_ask(talk, bot)
+    if talk.asks and not options.language:
+        language = Language(talk.ask("language of the notices, zh or en", [*Language], language))
+    run.settings = replace(run.settings, language=language)
+    while True:
         run.settings = replace(run.settings, feishu=bot.over(feishu))
         run.report["webhook"] = masked_url(run.settings)
-        run.good = True
-    if not bot.is_set:
-        run.talk.say(_nowhere(run.settings))
-    elif run.options.no_test:
-        run.talk.say(f"notices go to {run.report['webhook']}, untried")
-    return bot
+        if not bot.is_set:
+            talk.say(_nowhere(run.settings))
+        elif options.no_test:
+            talk.say(f"notices go to {run.report['webhook']}, untried")
+        elif not _is_good(run):
+            bot = keep_or_ask(talk, bot)
+            continue
+        return bot
+
+
+def _is_good(run: Run) -> bool:
+    """Whether a test notice was delivered or need not be; else ask again.  Raises QuitError."""
+    tried = try_out(run.settings, run.clock, run.talk)
+    run.report["test"] = tried.report
+    if tried.delivered:
+        return True
+    if not run.talk.asks:
+        raise QuitError("the test notice was not delivered")
+    choice = run.talk.ask("again, skip (keep it all the same) or quit?", _CHOICES, _CHOICES[0])
+    if choice == "quit":
+        raise QuitError("as you like")
+    if choice == "skip":
+        run.good = False
+    return choice == "skip"
 
 
 _CHOICES = ("again", "skip", "quit")
@@ -249,73 +227,3 @@ def _options(run: Run) -> Mapping[str, str]:
     if run.settings.monitor.source is not now.monitor.source:
         given["monitor.source"] = run.settings.monitor.source.value
     return given
-
-
-def _start(run: Run) -> bool:
-    """Whether a monitor runs now with the configuration."""
-    own = f"user-session-monitor{_config_option(run)} run"
-    if run.options.no_service:
-        run.talk.say(f"left as it is; by hand: {own}")
-        return False
-    if os.geteuid() != 0 or run.blocked or run.path.resolve() != SYSTEM_CONFIG.resolve():
-        run.talk.say(f"next: {own}")
-        return False
-    if not services.has_unit():
-        unit = "make install-service    (in the folder of the sources)\n" if _by_systemd() else ""
-        run.talk.all([f"there is no {services.UNIT} yet; next:", *unit.splitlines(), f"or: {own}"])
-        return False
-    since_us = run.clock.now_us()
-    outcome = services.start()
-    run.report["service"] = outcome.done or "failed"
-    if not outcome.done:
-        run.failed(f"{services.UNIT} did NOT start:")
-        run.talk.all([cell(line, 300) for line in outcome.said])
-        return False
-    run.talk.say(f"{services.UNIT} is {outcome.done}; its log: journalctl -u user-session-monitor")
-    waker = Waker()
-    try:
-        running = await_start(folder_of(run.settings), since_us, _START_SECONDS, run.clock, waker)
-    finally:
-        waker.close()
-    if not running:
-        run.failed("it has not begun its work yet; look again with: user-session-monitor status")
-    return running
-
-
-def _by_systemd() -> bool:
-    return services.has_systemd()
-
-
-def _config_option(run: Run) -> str:
-    return "" if run.options.config is None else f" --config {shlex.quote(run.options.config)}"
-
-
-def _first(run: Run) -> None:
-    """The first login from now on, with how quick its notice was."""
-    seconds = run.options.wait
-    if seconds is None:
-        seconds = _WAIT if run.talk.asks else 0.0
-    if seconds == 0:
-        return
-    run.talk.head("5. The first notice")
-    run.talk.say(f"log in now, from a second terminal (waiting {seconds:.0f} s; Ctrl-C skips)")
-    channel = next(iter(run.settings.all_channels()), TERMINAL)
-    channel = FEISHU if run.settings.feishu.is_set else channel
-    waker = Waker()
-    try:
-        first = await_login(
-            folder_of(run.settings), channel, run.clock.now_us(), seconds, run.clock, waker
-        )
-    finally:
-        waker.close()
-    if first is None:
-        run.talk.say("nobody has logged in; try it later: every login is told")
-        return
-    view = first.view
-    run.report["first"] = {"user": view.user, "ip": view.ip, "latency": first.latency}
-    who = f"{cell(view.user)} from {cell(view.ip)}"
-    if first.latency is None:
-        run.failed(f"{who} logged in, but {channel} has not taken the notice:")
-        run.talk.say("user-session-monitor status says why")
-        return
-    run.talk.say(f"{who}: told {first.latency:.2f} s after the time in the log")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 from usersessionmon.clock import Clock
 from usersessionmon.config import Settings
@@ -17,7 +15,7 @@ from usersessionmon.rules.matcher import RuleSet
 from usersessionmon.rules.pack import identifiers
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.archive import ReadOptions, Tally
-from usersessionmon.sources.auto import Choice
+from usersessionmon.sources.auto import Choice, look_at
 from usersessionmon.sources.recent import read_recent
 from usersessionmon.stock import Presence, presence, take_stock
 from usersessionmon.wiring import (
@@ -66,10 +64,11 @@ def look(settings: Settings, clock: Clock, talk: Talk) -> Look:
     rules = rules_of(settings, here.os_ids)
     choice = choose_source(settings, rules)
     distro = f"{facts.os_release().name or 'an unknown system'}, rules for {rules.distro.name}"
-    if choice.kind == "file" and not os.access(choice.path, os.R_OK):
-        gone = f"{choice.path}: is not there" if not Path(choice.path).exists() else ""
-        trouble = gone or f"{choice.path}: may not be read by this user"
-        return Look(distro, choice, trouble="; ".join(choice.problems) or trouble)
+    if choice.kind == "file":
+        file = look_at(choice.path)
+        if not file.readable:
+            trouble = "; ".join(choice.problems) or file.trouble
+            return Look(distro, choice, trouble=trouble)
     return _read(Look(distro, choice), here, rules, clock, talk)
 
 
