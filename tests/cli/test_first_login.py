@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Timer
 
@@ -75,6 +75,15 @@ def test_a_notice_that_is_not_taken(log: Path, group: FeishuDouble, waker: Waker
     come(log, "alice", 2, datetime.now(UTC))
     found = first(log, since_us, 3, waker)
     assert found is not None and found.view.user == "alice" and found.latency is None
+
+
+def test_a_log_of_whole_seconds(log: Path, waker: Waker) -> None:
+    since_us = CLOCK.now_us()
+    whole = datetime.fromtimestamp(since_us // 1_000_000, UTC)
+    come(log, "before", 1, whole - timedelta(seconds=1))
+    come(log, "alice", 2, whole)
+    found = first(log, since_us, 20, waker)
+    assert found is not None and found.view.user == "alice" and found.latency is not None
 
 
 def test_nobody_comes(log: Path, waker: Waker) -> None:

@@ -15,6 +15,7 @@ from usersessionmon.store.place import holder, reading
 
 _EVERY = 0.05
 """Seconds between two looks; how quick the notice was is in the state."""
+_SECOND = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +66,23 @@ def _look(folder: Path, channel: str, since_us: int) -> First | None:
             return None
         try:
             found = state.sessions(connection, state.Query(since_us=since_us))
-            new = [
-                view
+            latencies = [
+                First(view, _latency(connection, view, channel))
                 for view in found
-                if view.login_time is not None and view.login_time.us >= since_us
+                if _is_since(view, since_us)
             ]
-            latencies = [First(view, _latency(connection, view, channel)) for view in new]
         except sqlite3.Error:  # busy, for a moment
             return None
     told = [one for one in latencies if one.latency is not None]
     return next(iter(told or latencies), None)
+
+
+def _is_since(view: SessionView, since_us: int) -> bool:
+    """A log of whole seconds gives each moment as the beginning of its own."""
+    if view.login_time is None:
+        return False
+    us = view.login_time.us
+    return us >= since_us or (us % _SECOND == 0 and us >= since_us // _SECOND * _SECOND)
 
 
 def _latency(connection: sqlite3.Connection, view: SessionView, channel: str) -> float | None:

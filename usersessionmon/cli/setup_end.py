@@ -83,4 +83,6 @@ def first_notice(run: Run) -> None:
         run.failed(f"{who} logged in, but {channel} has not taken the notice:")
         run.talk.say("user-session-monitor status says why")
         return
-    run.talk.say(f"{who}: told {first.latency:.2f} s after the time in the log")
+    whole = view.login_time is not None and view.login_time.us % 1_000_000 == 0
+    rough = ", which has whole seconds" if whole else ""
+    run.talk.say(f"{who}: told {first.latency:.2f} s after the time in the log{rough}")
