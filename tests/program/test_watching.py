@@ -185,3 +185,20 @@ def _days_ago(file: Path) -> None:
         connection.execute(
             "UPDATE fact SET value = value - 2 * 86400 * 1000000 WHERE name = 'report_us'"
         )
+
+
+def test_the_heartbeat_of_a_state_that_cannot_be_written(tmp_path: Path) -> None:
+    log = tmp_path / "auth.log"
+    log.touch()
+    with BeatDouble() as beat:
+        more = f"heartbeat: {{url: '{beat.url}', minutes: 1440}}"
+        config = write_config(tmp_path, log, more=more)
+        with hasty(config):
+            assert [path for path, _ in beat.wait_for(1)] == [""]
+            file = tmp_path / "state/state.db"
+            with closing(sqlite3.connect(file, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                append(log, login(1, 100, "alice", 50001))
+                assert beat.wait_for(2, 40)[1:] == [("/fail", "the state cannot be written")]
+            ((path, text),) = beat.wait_for(3, 20)[2:]
+            assert path == "" and text.startswith("ok lines=2 ")
