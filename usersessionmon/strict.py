@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import io
 import os
 import stat
@@ -226,6 +227,13 @@ def _items(node: yaml.Node | None, where: str, problems: list[_Problem]) -> list
     return list(items.values())
 
 
+@functools.cache
+def _shape(kind: Any) -> tuple[dict[str, Any], dict[str, dataclasses.Field[Any]]]:
+    """Types and fields of a dataclass: rule packs are thousands of a few kinds."""
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    return typing.get_type_hints(kind), fields
+
+
 def _build_dataclass(
     node: yaml.Node | None, kind: Any, where: str, problems: list[_Problem]
 ) -> Any:
@@ -234,8 +242,7 @@ def _build_dataclass(
     A key with a mistake keeps its default, so that the others are checked as well.  None when the
     class refuses them, or a key that it needs is missing or wrong.
     """
-    hints = typing.get_type_hints(kind)
-    fields = {field.name: field for field in dataclasses.fields(kind)}
+    hints, fields = _shape(kind)
     found = len(problems)
     items = _items(node, where, problems)
     keys = {item.key: item.key_node for item in items}
@@ -346,6 +353,8 @@ def _scalar(node: yaml.Node, kind: Any, where: str) -> Any:
 
 def _plain(node: yaml.Node, where: str) -> Any:
     """A node as plain Python values (safe types only)."""
+    if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:str":
+        return node.value  # as most of a rule pack is
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_document(node)
