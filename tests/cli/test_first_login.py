@@ -73,7 +73,7 @@ def test_a_notice_that_is_not_taken(log: Path, group: FeishuDouble, waker: Waker
     group.always = "status:503"
     since_us = CLOCK.now_us()
     come(log, "alice", 2, datetime.now(UTC))
-    found = first(log, since_us, 3, waker)
+    found = first(log, since_us, 5, waker)
     assert found is not None and found.view.user == "alice" and found.latency is None
 
 

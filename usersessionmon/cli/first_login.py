@@ -27,7 +27,8 @@ class First:
 
 
 def await_start(folder: Path, since_us: int, seconds: float, clock: Clock, waker: Waker) -> bool:
-    """Whether a monitor that began after ``since_us`` runs on this state, within ``seconds``."""
+    """Whether a monitor that began after ``since_us`` runs on this state and knows its place in
+    the log, within ``seconds``."""
     until = clock.monotonic() + seconds
     while clock.monotonic() < until:
         if holder(folder) is not None and _began_us(folder) >= since_us:
@@ -37,23 +38,25 @@ def await_start(folder: Path, since_us: int, seconds: float, clock: Clock, waker
 
 
 def _began_us(folder: Path) -> int:
+    """0: not yet; what is saved first behind the start is the place."""
     try:
         with reading(folder) as connection:
-            return int(state.read_facts(connection).get("started_us", 0)) if connection else 0
+            facts = state.read_facts(connection) if connection else {}
     except (TroubleError, sqlite3.Error):  # it is being made
         return 0
+    return min(int(facts.get(name, 0)) for name in ("started_us", "saved_us"))
 
 
 def await_login(
     folder: Path, channel: str, since_us: int, seconds: float, clock: Clock, waker: Waker
 ) -> First | None:
     """The first login after ``since_us`` whose notice was delivered; when there is none in time,
-    the first that was seen, or None.  Ctrl-C ends the waiting.  Raises TroubleError."""
+    the first that was seen, or None.  Ctrl-C ends the waiting."""
     until = clock.monotonic() + seconds
     first: First | None = None
     try:
         while clock.monotonic() < until and (first is None or first.latency is None):
-            first = _look(folder, channel, since_us)
+            first = _look(folder, channel, since_us) or first
             waker.wait(_EVERY)
     except KeyboardInterrupt:
         pass
@@ -61,18 +64,18 @@ def await_login(
 
 
 def _look(folder: Path, channel: str, since_us: int) -> First | None:
-    with reading(folder) as connection:
-        if connection is None:
-            return None
-        try:
+    try:
+        with reading(folder) as connection:
+            if connection is None:
+                return None
             found = state.sessions(connection, state.Query(since_us=since_us))
             latencies = [
                 First(view, _latency(connection, view, channel))
                 for view in found
                 if _is_since(view, since_us)
             ]
-        except sqlite3.Error:  # busy, for a moment
-            return None
+    except (TroubleError, sqlite3.Error):  # busy, for a moment
+        return None
     told = [one for one in latencies if one.latency is not None]
     return next(iter(told or latencies), None)
 
