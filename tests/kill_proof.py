@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 from tests.bench.generate import BEGIN, World
 from tests.journal_files import entry, needs_journal, write
-from usersessionmon import app, wiring
+from usersessionmon import app
 from usersessionmon.app import Delivery, Monitor
 from usersessionmon.clock import ManualClock, Waker
 from usersessionmon.config import NoticeSettings, Settings
@@ -45,6 +45,9 @@ from usersessionmon.sources.tail import TailSource
 from usersessionmon.store import detectors, state
 from usersessionmon.store.outbox import SqliteOutbox
 from usersessionmon.store.place import open_state
+from usersessionmon.wiring.here import Here
+from usersessionmon.wiring.monitor import load_engine
+from usersessionmon.wiring.notices import telling_of
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "shared" / "reference" / "messages-examples.jsonl"
 START_US = int(BEGIN.timestamp()) * 1_000_000
@@ -198,7 +201,7 @@ class Life:
         self._outbox = SqliteOutbox(place / FILES[0])
         position = state.read_position(connection, "log")
         self._source = recording.follow(folder, rules, clock, position)
-        telling = wiring.telling_of(settings, HERE)
+        telling = telling_of(settings, HERE)
         telling.watch.load(detectors.read_detectors(connection))
         self._worker = DeliveryWorker(
             box, lambda: self._outbox, clock, self._waker, Budget.unlimited()
@@ -208,7 +211,7 @@ class Life:
             source_name="log",
             connection=connection,
             file=place / FILES[0],
-            pipeline=Pipeline(rules, wiring.load_engine(connection, place / FILES[0])),
+            pipeline=Pipeline(rules, load_engine(connection, place / FILES[0])),
             telling=telling,
             router=Router([box.name]),
             deliveries=(Delivery(box.name, self._worker, self._waker),),
@@ -233,7 +236,7 @@ class Life:
             connection.close()
 
 
-HERE = wiring.Here(frozenset({"web-1"}), "web-1", None, None, UTC, ())
+HERE = Here(frozenset({"web-1"}), "web-1", None, None, UTC, ())
 
 
 def play(

@@ -20,7 +20,6 @@ LOW: dict[str, set[str]] = {
     "clock": {"errors"},
     "strict": {"errors"},
     "metrics": {"errors", "model", "notify.base", "notify.courier", "store", "strict"},
-    "metering": {"metrics", "model", "tellers"},
     "entries": set(),
     "schema": set(),
     "layers": {"errors", "strict"},
@@ -52,10 +51,6 @@ LOW: dict[str, set[str]] = {
     "totals": {"model"},
     "watching": {
         *("clock", "detect.windows", "model", "notify", "rules", "store", "strict", "totals"),
-    },
-    "watchers": {
-        *("clock", "config", "model", "notify", "pipeline", "silence", "store", "tellers"),
-        "watching",
     },
 }
 MAY_IMPORT: dict[str, set[str]] = {

@@ -15,13 +15,14 @@ import pytest
 
 from tests.feishu_double import FeishuDouble
 from tests.journal_files import START_US, entry, needs_journal, write
-from usersessionmon import wiring
 from usersessionmon.clock import ManualClock, SystemClock
 from usersessionmon.config import load
 from usersessionmon.sources.auto import Choice
 from usersessionmon.sources.journal import JournalSource
 from usersessionmon.stock import moment_of
 from usersessionmon.store.outbox import SqliteOutbox
+from usersessionmon.wiring import log as wiring_log
+from usersessionmon.wiring import monitor as wiring
 
 from .running import append, login, monitor, run, until, write_config
 
@@ -34,12 +35,12 @@ HAND: dict[str, Any] = {"_UID": 1000, "_COMM": "logger", "_EXE": "/usr/bin/logge
 # `run`, but for the place of the journal, which no setting names
 PROGRAM = """
 import functools, sys
-from usersessionmon import wiring
+from usersessionmon.wiring import log as wiring_log, monitor as wiring
 from usersessionmon.cli.main import main
 from usersessionmon.sources.auto import Choice
 from usersessionmon.sources.journal import JournalSource
-wiring.JournalSource = functools.partial(JournalSource, directory=sys.argv[1], sessions=None)
-wiring.choose = lambda *_, **__: Choice("journal", "", "the test says so")
+wiring_log.JournalSource = functools.partial(JournalSource, directory=sys.argv[1], sessions=None)
+wiring_log.choose = lambda *_, **__: Choice("journal", "", "the test says so")
 sys.exit(main(["run", "--once", "--from-start", "--config", sys.argv[2]]))
 """
 
@@ -96,8 +97,8 @@ def test_the_sum_is_told_after_an_hour_though_nothing_new_comes(
     host = Host(tmp_path, "")
     clock = ManualClock(START_US + 60_000_000)
     source = functools.partial(JournalSource, directory=str(host.journal), sessions=None)
-    monkeypatch.setattr(wiring, "JournalSource", source)
-    monkeypatch.setattr(wiring, "choose", lambda *_, **__: Choice("journal", "", "the test's"))
+    monkeypatch.setattr(wiring_log, "JournalSource", source)
+    monkeypatch.setattr(wiring_log, "choose", lambda *_, **__: Choice("journal", "", "the test's"))
     monkeypatch.setattr(wiring, "SystemClock", lambda: clock)
     host.log(entry(0, TRUE, _PID=10, _HOSTNAME="far"), entry(1, FALSE, _PID=11, **HAND))
     settings = load(host.config)

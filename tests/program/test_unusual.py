@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from usersessionmon import wiring
 from usersessionmon.config import load
+from usersessionmon.wiring import monitor as wiring
 
 from .running import append, login, logout, run, stamp, write_config
 

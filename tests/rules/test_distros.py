@@ -17,7 +17,7 @@ from usersessionmon.rules.pack import (
     pick_distro,
     resolve_distro,
 )
-from usersessionmon.wiring import choose_source
+from usersessionmon.wiring.log import choose_source
 
 SPECS = builtin_distros()
 AUTH, SECURE, MESSAGES = "/var/log/auth.log", "/var/log/secure", "/var/log/messages"

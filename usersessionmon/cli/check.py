@@ -22,7 +22,9 @@ from usersessionmon.rules.pack import own_rules
 from usersessionmon.store import db
 from usersessionmon.store.faults import is_full
 from usersessionmon.store.place import check_whole, holder, reading
-from usersessionmon.wiring import channels_of, choose_source, look_around, rules_of, zone_of
+from usersessionmon.wiring.here import look_around, zone_of
+from usersessionmon.wiring.log import choose_source, rules_of
+from usersessionmon.wiring.notices import channels_of
 
 from .common import folder_of
 from .output import say, say_json

@@ -30,7 +30,8 @@ from usersessionmon.sessions.engine import Engine
 from usersessionmon.store import db, state
 from usersessionmon.store.outbox import SqliteOutbox
 from usersessionmon.store.place import open_state
-from usersessionmon.wiring import Here, telling_of
+from usersessionmon.wiring.here import Here
+from usersessionmon.wiring.notices import telling_of
 
 from . import history, who
 from .output import say

@@ -16,7 +16,7 @@ from usersessionmon.persons import named
 from usersessionmon.store import state
 from usersessionmon.store.counts import read_failures
 from usersessionmon.totals import Total
-from usersessionmon.wiring import zone_of
+from usersessionmon.wiring.here import zone_of
 
 from . import sheet
 from .common import saved_state_of, settings_of

@@ -22,7 +22,8 @@ from usersessionmon.notify.stage import Stage
 from usersessionmon.notify.text import render_text
 from usersessionmon.notify.words import Voice
 from usersessionmon.strict import nearest
-from usersessionmon.wiring import look_around, router_of, server_of, telling_of, where_of
+from usersessionmon.wiring.here import look_around
+from usersessionmon.wiring.notices import router_of, server_of, telling_of, where_of
 
 from .common import settings_if_any
 from .output import say, say_json

@@ -21,7 +21,8 @@ from usersessionmon.rules.matcher import RuleSet
 from usersessionmon.rules.pack import Keeps, identifiers, own_rules
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.archive import ReadOptions, Tally, read_path
-from usersessionmon.wiring import look_around, rules_of
+from usersessionmon.wiring.here import look_around
+from usersessionmon.wiring.log import rules_of
 
 from .common import check_path, settings_if_any
 from .output import cell, complain, say, say_json, table, warn

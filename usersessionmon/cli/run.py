@@ -42,7 +42,7 @@ def main(options: argparse.Namespace) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # until somebody minds it
     signal.signal(signal.SIGTERM, _end)  # until the monitor is there to end in order
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-    from usersessionmon import wiring
+    from usersessionmon.wiring import monitor as wiring
 
     settings = settings_of(options)
     log_to_stderr(settings.log.level.value)

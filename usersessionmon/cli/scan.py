@@ -21,7 +21,7 @@ from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.pack import identifiers
 from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.archive import ReadOptions, read_path
-from usersessionmon.wiring import rules_of
+from usersessionmon.wiring.log import rules_of
 
 from .common import check_path, settings_if_any
 from .output import (

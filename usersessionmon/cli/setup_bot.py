@@ -19,7 +19,8 @@ from usersessionmon.notify.settings import FeishuSettings, check_webhook
 from usersessionmon.notify.text import test_notice
 from usersessionmon.notify.words import Voice
 from usersessionmon.strict import BadValueError
-from usersessionmon.wiring import look_around, server_of
+from usersessionmon.wiring.here import look_around
+from usersessionmon.wiring.notices import server_of
 from usersessionmon.yamledit import is_one_line
 
 from .asking import Talk

@@ -18,14 +18,8 @@ from usersessionmon.sources.archive import ReadOptions, Tally
 from usersessionmon.sources.auto import Choice, look_at
 from usersessionmon.sources.recent import read_recent
 from usersessionmon.stock import Presence, presence, take_stock
-from usersessionmon.wiring import (
-    BootMarker,
-    Here,
-    choose_source,
-    log_name,
-    look_around,
-    rules_of,
-)
+from usersessionmon.wiring.here import Here, look_around
+from usersessionmon.wiring.log import BootMarker, choose_source, log_name, rules_of
 
 from .asking import Talk
 from .output import cell

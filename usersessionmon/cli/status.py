@@ -17,7 +17,7 @@ from usersessionmon.silence import LAST, SINCE
 from usersessionmon.store import counts, outbox_view, state
 from usersessionmon.store.damage import Damage
 from usersessionmon.store.place import holder, noted_trouble
-from usersessionmon.wiring import zone_of
+from usersessionmon.wiring.here import zone_of
 
 from . import standing, watched
 from .common import folder_of, settings_of, state_of
@@ -79,8 +79,7 @@ def _standing(connection: Connection, zone: tzinfo) -> dict[str, Any]:
         ],
         "hours": _hours(connection, zone),
         "channels": [
-            _channel(report)
-            for report in outbox_view.report(connection, SystemClock().now_us())
+            _channel(report) for report in outbox_view.report(connection, SystemClock().now_us())
         ],
     }
 

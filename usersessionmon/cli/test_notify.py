@@ -9,7 +9,8 @@ from usersessionmon.clock import SystemClock
 from usersessionmon.notify.base import Answer, Queued, Result
 from usersessionmon.notify.courier import BatchChannel
 from usersessionmon.notify.text import test_notice
-from usersessionmon.wiring import channels_of, look_around, server_of
+from usersessionmon.wiring.here import look_around
+from usersessionmon.wiring.notices import channels_of, server_of
 
 from .common import settings_of
 from .output import say, say_json

@@ -17,7 +17,7 @@ from usersessionmon.persons import named
 from usersessionmon.stock import Presence, presence
 from usersessionmon.store import state
 from usersessionmon.store.place import holder
-from usersessionmon.wiring import zone_of
+from usersessionmon.wiring.here import zone_of
 
 from .common import folder_of, saved_state_of, settings_of
 from .output import (

@@ -1,0 +1,219 @@
+"""From settings to the running monitor."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC
+from pathlib import Path
+from typing import TextIO
+
+from usersessionmon.app import Monitor
+from usersessionmon.clock import Clock, SystemClock, Waker
+from usersessionmon.config import Settings, find_config, load
+from usersessionmon.entries import Entry, entry
+from usersessionmon.errors import TroubleError, UserError
+from usersessionmon.metrics.counters import Counters
+from usersessionmon.persons import Persons
+from usersessionmon.pipeline import Pipeline
+from usersessionmon.rollcall import RollCall
+from usersessionmon.rules.coverage import Shapes
+from usersessionmon.sd_notify import Notifier
+from usersessionmon.sessions.engine import Engine
+from usersessionmon.silence import SINCE
+from usersessionmon.sources.base import Source
+from usersessionmon.stock import moment_of
+from usersessionmon.store import db, detectors, state
+from usersessionmon.store.damage import Damage, set_aside
+from usersessionmon.store.drops import Policy
+from usersessionmon.store.faults import DamagedError, trouble
+from usersessionmon.store.place import holder, locked, make_dir, open_state, state_dir
+from usersessionmon.store.retention import Limits
+
+from .here import look_around
+from .log import (
+    BootMarker,
+    call_witnesses,
+    choose_source,
+    look_of,
+    name_in_log,
+    open_source,
+    position_key,
+    rules_of,
+    say_choice,
+    stock_of,
+)
+from .metering import Metering, metering_of
+from .notices import (
+    check_channels,
+    daily_of,
+    deliveries_of,
+    opening_of,
+    router_of,
+    server_of,
+    tellers_of,
+    telling_of,
+)
+from .watchers import Post, Watchers, watchers_of
+
+LOG = logging.getLogger("usersessionmon")
+
+
+def load_engine(connection: sqlite3.Connection, file: Path) -> Engine:
+    """The engine as it was saved.  Raises DamagedError when that cannot be understood."""
+    connections, hosts = state.read_engine(connection)
+    try:
+        return Engine.load(connections, hosts)
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamagedError(
+            file, f"the saved sessions cannot be understood: {type(error).__name__}"
+        ) from error
+
+
+def config_problems(path: str | None, running: Settings) -> Sequence[str]:
+    """What is wrong with the configuration as it is now, a line each: ``path`` as the command line
+    gave it.  ``running``: what the monitor that asks began with."""
+    try:
+        settings = load(find_config(path))
+        rules_of(settings, look_around(settings).os_ids)
+        check_channels(settings)
+        folder = state_dir(settings.state.dir)
+        make_dir(folder)
+        pid = None if folder == state_dir(running.state.dir) else holder(folder)
+    except (UserError, TroubleError) as error:
+        return error.lines
+    return () if pid is None else (f"{folder}: is in use by another monitor (pid {pid})",)
+
+
+@contextmanager
+def monitor(
+    settings: Settings, *, from_start: bool, once: bool, stream: TextIO
+) -> Iterator[Monitor]:
+    """Everything that ``run`` needs, opened; closed again at the end.
+
+    Raises UserError and TroubleError; DamagedError when the state was damaged, which is set aside
+    then: called again, this goes on with a new one.
+    """
+    clock = SystemClock()
+    here = look_around(settings)
+    rules = rules_of(settings, here.os_ids)
+    check_channels(settings)  # what is wrong is told before anything is made
+    folder = state_dir(settings.state.dir)
+    make_dir(folder)
+    file = folder / db.FILE_NAME
+    with locked(folder), setting_aside(folder, clock):
+        connection = open_state(folder)
+        waker = Waker()
+        source: Source | None = None
+        watchers, metering = Watchers(), Metering()
+        try:
+            choice = choose_source(settings, rules)
+            say_choice(choice)
+            key = position_key(choice)
+            position = state.read_position(connection, key)
+            kept = state.read_facts(connection)
+            damage = Damage.load(kept)
+            rebuilding = damage is not None and bool(damage.told_us)
+            engine = load_engine(connection, file)
+            source = open_source(
+                choice,
+                rules=rules,
+                clock=clock,
+                position=position,
+                from_start=from_start or rebuilding,
+                rotated=rebuilding,
+                waker=waker,
+            )
+            call_witnesses(engine, here)
+            marker = BootMarker(here, clock)
+            pipeline = Pipeline(rules, engine, marker, Shapes(rules))
+            telling = telling_of(settings, here)
+            persons = Persons(settings.keys, here.names, here.boot, clock)
+            bad = telling.watch.load(detectors.read_detectors(connection))
+            if bad:
+                LOG.warning("%s: %d rows of the detectors are damaged and forgotten", file, bad)
+            new = position is None
+            counters = Counters()
+            deliveries = deliveries_of(settings, here, file, clock, stream, counters)
+            tellers = [
+                *tellers_of(settings, here, source, pipeline, clock, kept),
+                *daily_of(settings, here, telling.folding, kept),
+            ]
+            channels = [delivery.channel for delivery in deliveries]
+            post = Post(settings, server_of(settings, here), here.zone, clock, connection, kept)
+            watchers = watchers_of(post, pipeline, channels, tellers, here.boot, once=once)
+            metering = metering_of(settings.metrics, counters, connection, channels, clock.now_us())
+            yield Monitor(
+                source=source,
+                source_name=key,
+                connection=connection,
+                file=file,
+                pipeline=pipeline,
+                telling=telling,
+                router=router_of(settings, channels),
+                deliveries=deliveries,
+                clock=clock,
+                waker=waker,
+                notifier=Notifier(),
+                stock=stock_of(here, clock, choice, marker, new=new),
+                call=RollCall(
+                    here.names,
+                    here.boot,
+                    here.zone,
+                    clock,
+                    name=lambda engine: name_in_log(here, choice, engine),
+                ).call,
+                look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
+                know=persons.know,
+                recall=persons.call,
+                tellers=[*tellers, *watchers.tellers, *metering.tellers],
+                seen=metering.seen,
+                unsaved=watchers.unsaved,
+                limits=Limits(settings.state.keep_days, settings.state.max_sessions),
+                policy=Policy(settings.outbox.max_notices, settings.outbox.max_days),
+                told_us=damage.told_us if damage is not None and rebuilding else None,
+                opening=[*opening_of(settings, here, damage, kept), *watchers.opening],
+                once=once,
+                told=(f"{choice.path}: is not there; waiting for it",),
+                facts={"why": choice.why, SINCE: "", **watchers.facts},
+            )
+        finally:
+            watchers.close()
+            metering.close()
+            if source is not None:
+                source.close()
+            waker.close()
+            connection.close()
+
+
+@contextmanager
+def setting_aside(folder: Path, clock: Clock) -> Iterator[None]:
+    """When the state proves to be damaged, put a new one in its place, say so, and raise on."""
+    file = folder / db.FILE_NAME
+    try:
+        yield
+    except DamagedError as error:
+        try:
+            damage = set_aside(folder, error.why, clock.now_us())
+        except sqlite3.Error as problem:
+            raise trouble(file, problem) from problem
+        except OSError as problem:
+            raise TroubleError(
+                f"{file}: is damaged and cannot be set aside: {problem.strerror}"
+            ) from problem
+        LOG.error(
+            "%s: the state is damaged (%s): set aside as %s; going on with a new one. %d ended "
+            "sessions and %d waiting notices could be read from it, and the log is read again as "
+            "far as it reaches; what happened until %s is not told again, and older sessions may "
+            "be missing",
+            file,
+            error.why,
+            damage.file.name,
+            damage.sessions,
+            damage.notices,
+            moment_of(damage.told_us, UTC).text,
+            extra=entry(Entry.STATE_DAMAGED, why=error.why),
+        )
+        raise
