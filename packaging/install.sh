@@ -25,7 +25,7 @@ LIB=$PREFIX/lib/$NAME
 CONFIG=/etc/$NAME
 STATE=/var/lib/$NAME
 UNIT=/etc/systemd/system/$NAME.service
-STAYS=5 # seconds that a new version must run before the former one is let go
+STAYS=3 # seconds that a new version must run before the former one is let go
 
 needs_root() {
     is_root || [ -n "$DESTDIR" ] || die "make $1 needs root; run: sudo make $1"
@@ -194,7 +194,7 @@ keep_state() {
         "$LIB"/venv/lib/python3*/site-packages/usersessionmon/store/migrations
 }
 
-# Back to the program, the unit and the state that ran; $1: the program's folder.
+# Back to the program, the unit and the state that ran; $1: the program's folder; $2: why.
 go_back() {
     say "going back to the former version"
     systemctl stop "$NAME.service" 2>/dev/null || :
@@ -203,9 +203,9 @@ go_back() {
     ln -sfn "$1" "$LIB/venv.new"
     mv -fT "$LIB/venv.new" "$LIB/venv"
     if comes_up; then
-        die "the new version did not come up (what it logged is above); the former one runs again, with its state as it was"
+        die "$2; the former one runs again, with its state as it was"
     fi
-    die "neither the new version nor the former one comes up (what they logged: journalctl -u $NAME); see: $PREFIX/bin/$NAME check"
+    die "$2, and the former version does not come up either (what they logged: journalctl -u $NAME); see: $PREFIX/bin/$NAME check"
 }
 
 do_install_service() {
@@ -225,7 +225,7 @@ do_install_service() {
     if [ "$_good" = "$_now" ] || [ ! -d "$LIB/$_good" ]; then _good=; fi
     if [ -n "$_good" ]; then
         systemctl stop "$NAME.service" 2>/dev/null || :
-        keep_state save || go_back "$_good"
+        keep_state save || go_back "$_good" "the state could not be kept (the reason is above)"
     fi
     say "starting $NAME.service"
     _since=$(date '+%Y-%m-%d %H:%M:%S')
@@ -236,7 +236,7 @@ do_install_service() {
         return
     fi
     journalctl --unit "$NAME.service" --since "$_since" --no-pager --output cat --lines 20 >&2 || :
-    [ -z "$_good" ] || go_back "$_good"
+    [ -z "$_good" ] || go_back "$_good" "the new version did not come up (what it logged is above)"
     die "$NAME.service did not start; what it logged is above; mend that, then run: systemctl restart $NAME"
 }
 
