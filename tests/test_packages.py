@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shutil
 import sqlite3
 import subprocess
@@ -257,6 +258,15 @@ def test_a_state_of_the_same_tables_is_not_copied(tmp_path: Path) -> None:
     assert keep("save", tmp_path) == ""
     assert not (tmp_path / "state.db.former").exists()
     assert keep("restore", tmp_path) == ""
+
+
+def test_without_room_nothing_is_begun(tmp_path: Path) -> None:
+    state_of(tmp_path, 3)
+    module = runpy.run_path(str(ROOT / "packaging/keep_state.py"))
+    module["save"].__globals__["SPARE"] = 1 << 60
+    with pytest.raises(SystemExit, match="no room for a copy"):
+        module["save"](tmp_path / "state.db", tmp_path / "state.db.former", 9)
+    assert [file.name for file in tmp_path.iterdir()] == ["state.db"]
 
 
 def test_where_there_is_no_state_nothing_is_made(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from .people import Visit
 from .test_end_to_end import LOGIN, LOGOUT, SERVICE, Site, prepare
 from .ways import NAME, WAYS, Way
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 SUITES = (SUITE, "trixie", "testing") if os.environ.get("USM_HOSTS") == "all" else (SUITE,)
 SCHEMA = (
