@@ -411,6 +411,21 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert link.is_symlink() and real.read_text() == "language: en\n"
 
 
+def test_what_an_ordinary_user_keeps_to_himself_stays_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    path = tmp_path / "config.yaml"
+    path.write_text("language: zh\n")
+    path.chmod(0o604)
+    assert config_file.protect(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    config_file.write(path, "language: en\n", "language: zh\n", {})
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    config_file.write_new(tmp_path / "new.yaml", "")
+    assert stat.S_IMODE((tmp_path / "new.yaml").stat().st_mode) == 0o640
+
+
 def test_a_text_that_is_no_configuration_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     with pytest.raises(Exception, match=r"config\.yaml:1: unknown key nonsense"):

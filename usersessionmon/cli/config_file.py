@@ -97,16 +97,22 @@ def protect(path: Path) -> bool:
     """Give the file its owner and mode; whether they were others.  Raises TroubleError."""
     try:
         found = path.stat()
-        group = _group()
-        mode = found.st_mode & 0o777
-        is_right = mode == 0o640 and (group is None or (found.st_uid, found.st_gid) == (0, group))
-        if not is_right:
-            if group is not None:
-                os.chown(path, 0, group)
-            path.chmod(0o640)
+        group, mode = _group(), _mode(path)
+        is_right = found.st_mode & 0o777 == mode
+        if group is not None and (found.st_uid, found.st_gid) != (0, group):
+            is_right = False
+            os.chown(path, 0, group)
+        path.chmod(mode)
     except OSError as error:
         raise TroubleError(f"{path}: its mode cannot be set: {error.strerror}") from error
     return not is_right
+
+
+def _mode(path: Path) -> int:
+    """What is there and an ordinary user's is opened to nobody else."""
+    if os.geteuid() == 0 or not path.exists():
+        return 0o640
+    return path.stat().st_mode & 0o640
 
 
 def _group() -> int | None:
@@ -129,13 +135,17 @@ def _make_folder(folder: Path) -> None:
 
 def _written(path: Path, text: str) -> Path:
     """The text in a file of its own beside ``path``, safe on the disk, with its owner and mode."""
+    mode = _mode(path)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(text.encode())
             file.flush()
             os.fsync(descriptor)
-        protect(Path(name))
+        group = _group()
+        if group is not None:
+            os.chown(name, 0, group)
+        Path(name).chmod(mode)
     except BaseException:
         Path(name).unlink()
         raise
