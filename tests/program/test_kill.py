@@ -42,6 +42,8 @@ def test_killed_again_and_again_nothing_is_lost(tmp_path: Path) -> None:
     pieces = _story()
     with FeishuDouble(limits=False) as double:
         config = write_config(tmp_path, log, url=double.url)
+        with monitor(config, "--from-start"):
+            until(lambda: _is_placed(config))  # a busy machine takes a life of its own to start
         while pieces:
             with monitor(config, "--from-start"):
                 for _ in range(rng.randint(1, 6)):
@@ -63,6 +65,10 @@ def test_killed_again_and_again_nothing_is_lost(tmp_path: Path) -> None:
     assert run("run", "--once", "--from-start", "--config", str(straight)).returncode == 0
     assert _history(config) == _history(straight)
     assert len(_history(config)) == PEOPLE
+
+
+def _is_placed(config: Path) -> bool:
+    return json.loads(run("status", "--json", "--config", str(config)).stdout)["source"] is not None
 
 
 def _told(double: FeishuDouble) -> set[tuple[str, str]]:

@@ -1,8 +1,11 @@
-"""From a channel's settings to the channel: the one place that knows every kind."""
+"""From a channel's settings to the channel: the one place that knows every kind.
+
+A kind is loaded when there is a channel of it: each is a part of the time and memory that starting
+takes.
+"""
 
 from __future__ import annotations
 
-from . import apprise, dingtalk, feishu, mail, webhook, wecom
 from .courier import BatchChannel
 from .pace import Budget
 from .settings import (
@@ -22,16 +25,28 @@ def channel_of(name: str, where: str, settings: ChannelSettings, voice: Voice) -
     Raises UserError when they, or a file that they name, cannot be used."""
     match settings:
         case FeishuSettings():
+            from . import feishu
+
             return feishu.make(name, where, settings, voice)
         case DingTalkSettings():
+            from . import dingtalk
+
             return dingtalk.make(name, where, settings, voice)
         case WeComSettings():
+            from . import wecom
+
             return wecom.make(name, where, settings, voice)
         case WebhookSettings():
+            from . import webhook
+
             return webhook.make(name, where, settings, voice)
         case MailSettings():
+            from . import mail
+
             return mail.make(name, where, settings, voice)
         case AppriseSettings():
+            from . import apprise
+
             return apprise.make(name, where, settings, voice)
 
 
