@@ -101,3 +101,18 @@ def test_where_each_value_comes_from(tmp_path: Path) -> None:
         "server.name": f"{tmp_path / 'conf.d' / 'a.yaml'}:1",
         "timezone": "environment USM__TIMEZONE",
     }
+
+
+def test_a_credential_of_the_service_is_used_where_nothing_else_is_given(tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    file = credentials / "feishu.webhook_url"
+    file.write_text("https://example.org/hook/1")
+    (credentials / "feishu.unknown").write_text("x")
+    environment = {"CREDENTIALS_DIRECTORY": str(credentials)}
+    assert load(None, environment).feishu.webhook_url_file == str(file)
+    path = site(tmp_path, "feishu: {webhook_url: 'https://example.org/hook/2'}")
+    feishu = load(path, environment).feishu
+    assert feishu.webhook_url.endswith("2") and not feishu.webhook_url_file
+    document = read_layers(None, Settings, environment)
+    assert origins(document) == {"feishu.webhook_url_file": "environment CREDENTIALS_DIRECTORY"}

@@ -1,12 +1,15 @@
 """Several layers of configuration as one document whose every node knows where it comes from.
 
 The main file, then ``conf.d/*.yaml`` beside it by name, then variables of the environment
-(``USM__FEISHU__STYLE=card``): what comes later wins, key by key; lists are taken whole.
+(``USM__FEISHU__STYLE=card``): what comes later wins, key by key; lists are taken whole.  A secret
+that none of them gives may be a credential of the service (systemd.exec(5), ``LoadCredential=``),
+called like its key: ``feishu.webhook_url``.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +22,10 @@ from .strict import ENVIRONMENT, Document, nearest, parse_document, place_of, re
 
 PREFIX = "USM__"
 DROP_INS = "conf.d"
-_STR, _NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+SERVICE_CREDENTIALS = "/run/credentials/user-session-monitor.service"
+"""Where the running service's are, for commands that its administrator gives."""
+_STR, _NULL, _MAP = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "map"))
 
 
 def read_layers(path: Path | None, kind: type[Any], environment: Mapping[str, str]) -> Document:
@@ -30,7 +36,7 @@ def read_layers(path: Path | None, kind: type[Any], environment: Mapping[str, st
         documents = [read_document(path), *map(read_document, _drop_ins(path))]
     documents.append(_from_environment(kind, environment))
     try:
-        return merged(documents)
+        return _with_credentials(merged(documents), kind, environment)
     except RecursionError as error:  # an alias within itself
         raise UserError(f"{path}: holds itself (an alias within its own anchor)") from error
 
@@ -115,6 +121,34 @@ def _variables(kind: type[Any], prefix: str) -> Iterator[tuple[str, tuple[tuple[
             yield name, ((item.name,), hints[item.name] is str)
 
 
+def _with_credentials(
+    document: Document, kind: type[Any], environment: Mapping[str, str]
+) -> Document:
+    """The document with ``KEY_file`` for each credential ``KEY`` that nothing else gives."""
+    folder = Path(environment.get(CREDENTIALS) or SERVICE_CREDENTIALS)
+    given, root = origins(document), document.root
+    for path, is_text in dict(_variables(kind, PREFIX)).values():
+        key = ".".join(path).removesuffix("_file")
+        if not is_text or not path[-1].endswith("_file") or key in given or f"{key}_file" in given:
+            continue
+        file = folder / key
+        if os.access(file, os.R_OK):
+            root = _over(root, _tree(ENVIRONMENT + CREDENTIALS, path, str(file)))
+    return Document(document.name, root)
+
+
+def _tree(name: str, path: Sequence[str], text: str) -> yaml.Node:
+    """A document of one text."""
+    mark = yaml.Mark(name, 0, 0, 0, None, 0)
+    return _within(path, yaml.ScalarNode(_STR, text, mark, mark), mark)
+
+
+def _within(path: Sequence[str], node: yaml.Node, mark: yaml.Mark) -> yaml.Node:
+    for part in reversed(path):
+        node = yaml.MappingNode(_MAP, [(yaml.ScalarNode(_STR, part, mark, mark), node)], mark, mark)
+    return node
+
+
 def _nested(name: str, known: tuple[tuple[str, ...], bool], text: str) -> yaml.Node:
     path, is_text = known
     mark = yaml.Mark(ENVIRONMENT + name, 0, 0, 0, None, 0)
@@ -125,8 +159,4 @@ def _nested(name: str, known: tuple[tuple[str, ...], bool], text: str) -> yaml.N
         node = parse_document(text, ENVIRONMENT + name).root
     if node is None:
         node = yaml.ScalarNode(_NULL, "", mark, mark)
-    for part in reversed(path):
-        node = yaml.MappingNode(
-            "tag:yaml.org,2002:map", [(yaml.ScalarNode(_STR, part, mark, mark), node)], mark, mark
-        )
-    return node
+    return _within(path, node, mark)

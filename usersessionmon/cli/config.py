@@ -57,7 +57,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--json", action="store_true", help="JSON Lines")
         if name == "show":
             action.add_argument(
-                "--changed", action="store_true", help="only what is given somewhere"
+                "--changed", action="store_true", help="only what differs from the default"
             )
 
 
@@ -73,7 +73,8 @@ def main(options: argparse.Namespace) -> int:
     given = origins(read_layers(path, Settings, os.environ))
     rows = [(value, _origin(value.key, given)) for value in values(settings)]
     if options.changed:
-        rows = [row for row in rows if row[1] != "default"]
+        usual = {value.key: value.value for value in values(Settings())}
+        rows = [row for row in rows if row[0].key not in usual or row[0].value != usual[row[0].key]]
     if options.json:
         for value, origin in rows:
             say_json({**value._asdict(), "origin": origin})
@@ -130,7 +131,7 @@ def _origin(key: str, given: dict[str, str]) -> str:
 
 def _show(rows: list[tuple[Value, str]]) -> None:
     if not rows:
-        say("nothing is given anywhere: the defaults hold")
+        say("nothing differs from the defaults")
         return
     shown = [
         (cell(value.key), cell(_text(value.value), 200), cell(origin, 200))
