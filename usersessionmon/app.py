@@ -17,6 +17,7 @@ from usersessionmon.clock import Clock, Waker
 from usersessionmon.entries import Entry, entry
 from usersessionmon.errors import TroubleError
 from usersessionmon.model import Batch, Change, Moment, Notice, Record
+from usersessionmon.notify import delivery
 from usersessionmon.notify.base import Dropped
 from usersessionmon.notify.delivery import DeliveryWorker
 from usersessionmon.notify.routing import Router
@@ -142,14 +143,16 @@ class Monitor:
 
         Raises TroubleError when the log or the state cannot be used any more.
         """
-        for delivery in self.deliveries:
-            delivery.worker.start()
+        workers = [one.worker for one in self.deliveries]
+        for worker in workers:
+            worker.start()
         try:
             self._save_start()
             self._loop()
             if self.once:
-                for delivery in self.deliveries:
-                    delivery.worker.drain(DRAIN_SECONDS)
+                delivery.drain(
+                    workers, DRAIN_SECONDS, self.clock, self.waker, lambda: self._stopping
+                )
         except UnsavedError:
             LOG.warning("%s: what was read last is not saved: it is read again", self.file)
         except sqlite3.Error as error:
@@ -159,8 +162,7 @@ class Monitor:
                 self.notifier.reloading(round(self.clock.monotonic() * 1_000_000))
             else:
                 self.notifier.stopping()
-            for delivery in self.deliveries:
-                delivery.worker.stop(STOP_SECONDS)
+            delivery.stop(workers, STOP_SECONDS, self.clock)
 
     @property
     def stopped(self) -> bool:
@@ -322,8 +324,8 @@ class Monitor:
                 f"{self.file}: was removed or replaced while the monitor was running; start it "
                 "again (what was not told yet is read from the log again where it still is)"
             )
-        for delivery in self.deliveries:
-            for damage in delivery.damage:
+        for one in self.deliveries:
+            for damage in one.damage:
                 raise damage
 
     def _tidy(self) -> None:
@@ -444,8 +446,8 @@ class Monitor:
         self._wake()
 
     def _wake(self) -> None:
-        for delivery in self.deliveries:
-            delivery.waker.wake()
+        for one in self.deliveries:
+            one.waker.wake()
 
     def _save_position(self) -> None:
         if self._position is not None:

@@ -13,8 +13,10 @@ import pytest
 
 from tests.feishu_double import FeishuDouble
 from tests.notify.support import Post, login, logout, notice, post_office, real_clock
+from usersessionmon.clock import Waker
 from usersessionmon.notify import courier
 from usersessionmon.notify.base import Answer
+from usersessionmon.notify.delivery import drain
 from usersessionmon.store import outbox as store
 from usersessionmon.store.db import transaction
 
@@ -297,9 +299,11 @@ def test_the_thread_sends_when_it_is_woken_and_drains(tmp_path: Path) -> None:
         for name in ("a", "b", "c"):
             post.queue(login(name))
             post.waker.wake()
-        assert post.worker.drain(5)
+        told = Waker()
+        assert drain([post.worker], 5, real_clock(), told)
         assert users(post.double) == ["a", "b", "c"] and not post.waiting()
-        assert post.worker.drain(5), "nothing to do is drained too"
+        assert drain([post.worker], 5, real_clock(), told), "nothing to do is drained too"
+        told.close()
         assert post.worker.stop(5)
 
 

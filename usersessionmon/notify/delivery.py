@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from usersessionmon.clock import Clock, Waker
 
@@ -42,7 +42,8 @@ class DeliveryWorker:
         )
         self._stopping = threading.Event()
         self._drain_asked = threading.Event()
-        self._drained = threading.Event()
+        self._told: Waker | None = None
+        self.drained = threading.Event()
         self._thread: threading.Thread | None = None
 
     def step(self, now_us: int) -> float:
@@ -60,27 +61,31 @@ class DeliveryWorker:
         )
         self._thread.start()
 
-    def drain(self, seconds: float) -> bool:
-        """Wait until what is queued now is delivered or the channel refuses it, at most
-        ``seconds``; False when the time was over first."""
-        self._drained.clear()
+    def ask_to_drain(self, told: Waker) -> None:
+        """Wake ``told`` when what is queued now is delivered or the channel refuses it."""
+        self.drained.clear()
+        self._told = told
         self._drain_asked.set()
         self._waker.wake()
-        return self._drained.wait(seconds)
 
     def stop(self, seconds: float) -> bool:
-        """End the thread: a running exchange has three quarters of ``seconds`` to end by itself
-        and is then cut (its notice stays in the outbox, marked as tried).  False when the thread
-        lives on, which as a daemon it may."""
+        """``stop`` for one alone; False when the thread lives on, which as a daemon it may."""
+        stop([self], seconds, self._clock)
+        return self._thread is None or not self._thread.is_alive()
+
+    def ask_to_stop(self) -> None:
+        """A running exchange goes on."""
         self._stopping.set()
         self._waker.wake()
-        if self._thread is None:
-            self._channel.close()
-            return True
-        self._thread.join(seconds * 0.75)
+
+    def cut(self) -> None:
+        """End a running exchange: its notice stays in the outbox, marked as tried."""
         self._channel.close()
-        self._thread.join(seconds * 0.25)
-        return not self._thread.is_alive()
+
+    def join(self, until: float) -> None:
+        """Wait for the thread's end, at most until then by the monotonic clock."""
+        if self._thread is not None:
+            self._thread.join(max(0.0, until - self._clock.monotonic()))
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -94,7 +99,43 @@ class DeliveryWorker:
                 resting = True
             if draining and resting:
                 self._drain_asked.clear()
-                self._drained.set()
+                self.drained.set()
+                if self._told is not None:
+                    self._told.wake()
             if wait > 0 and not self._stopping.is_set():
                 self._waker.wait(min(wait, IDLE_SECONDS))
         self.close()
+
+
+def drain(
+    workers: Sequence[DeliveryWorker],
+    seconds: float,
+    clock: Clock,
+    waker: Waker,
+    given_up: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Wait on ``waker`` until what is queued now is delivered or refused by its channel, at most
+    ``seconds`` for all together, and until it is ``given_up``; False when it is not all done."""
+    until = clock.monotonic() + seconds
+    for worker in workers:
+        worker.ask_to_drain(waker)
+    while not all(worker.drained.is_set() for worker in workers):
+        left = until - clock.monotonic()
+        if left <= 0 or given_up():
+            return False
+        waker.wait(left)
+    return True
+
+
+def stop(workers: Sequence[DeliveryWorker], seconds: float, clock: Clock) -> None:
+    """End the threads, all at the same time, however many channels hang: the exchanges have three
+    quarters of ``seconds`` to end by themselves and are then cut."""
+    begun = clock.monotonic()
+    for worker in workers:
+        worker.ask_to_stop()
+    for worker in workers:
+        worker.join(begun + seconds * 0.75)
+    for worker in workers:
+        worker.cut()
+    for worker in workers:
+        worker.join(begun + seconds)
