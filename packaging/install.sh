@@ -64,9 +64,6 @@ install_program() {
     say "installing the program to $DESTDIR$LIB"
     make_venv "$DESTDIR$_new"
     put_project "$DESTDIR$_new/bin/python" "$_source"
-    for _site in "$DESTDIR$_new"/lib/python3*/site-packages; do # where setup looks for it
-        install -D -m 0644 "$ROOT/config/config.yaml.example" "$_site/config/config.yaml.example"
-    done
     [ -z "$DESTDIR" ] || forget_destdir "$DESTDIR$_new"
     "$DESTDIR$_new/bin/python" -I -m usersessionmon --version >/dev/null ||
         die "the program that was built does not start; the one before stays"
@@ -137,7 +134,7 @@ install_config() {
         install -m 0640 "$ROOT/config/config.yaml.example" "$DESTDIR$CONFIG/config.yaml.new"
         if is_root; then chgrp "$_group" "$DESTDIR$CONFIG/config.yaml.new"; fi
         mv "$DESTDIR$CONFIG/config.yaml.new" "$DESTDIR$CONFIG/config.yaml"
-        say "configuration: $DESTDIR$CONFIG/config.yaml (put feishu.webhook_url there)"
+        say "configuration: $DESTDIR$CONFIG/config.yaml (setup fills it in)"
     fi
 }
 
@@ -233,6 +230,7 @@ do_install_service() {
         note_good "$_now"
         [ -z "$_good" ] || keep_state drop
         say "$NAME.service is active; its log: journalctl -u $NAME"
+        say "next, if it is new here: $NAME setup"
         return
     fi
     journalctl --unit "$NAME.service" --since "$_since" --no-pager --output cat --lines 20 >&2 || :

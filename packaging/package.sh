@@ -33,8 +33,6 @@ stage() {
     mkdir -p "$TREE/usr/lib/systemd/system"
     unit_text /usr "systemd-journal adm" >"$TREE/usr/lib/systemd/system/$NAME.service"
     furnish "$TREE/usr" "$PYTHON" || die "the man pages and completions could not be written"
-    mkdir "$TREE/usr/lib/$NAME/config" # where setup looks for it
-    ln -s "../../../share/$NAME/config.yaml.example" "$TREE/usr/lib/$NAME/config/config.yaml.example"
     gzip -9 -n "$TREE"/usr/share/man/man?/*
     _doc=$TREE/usr/share/doc/$NAME
     mkdir -p "$_doc"

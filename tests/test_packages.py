@@ -24,7 +24,7 @@ NAME = "user-session-monitor"
 SHARED = {
     f"/usr/bin/{NAME}",
     f"/usr/lib/{NAME}/usersessionmon/__main__.py",
-    f"/usr/lib/{NAME}/config/config.yaml.example",  # of setup
+    f"/usr/lib/{NAME}/usersessionmon/config.yaml.example",  # of setup
     f"/usr/lib/{NAME}/usersessionmon/store/migrations/0001_state.sql",
     f"/usr/lib/{NAME}/usersessionmon/rules/packs/sshd.yaml",
     f"/usr/lib/systemd/system/{NAME}.service",
@@ -107,7 +107,7 @@ def test_the_debs_program_runs_from_where_it_lies(deb: Path, tmp_path: Path) -> 
     here = launcher.replace('"/usr/lib/', f'"{tree}/usr/lib/')
     assert here != launcher
     (tmp_path / "launcher").write_text(here, encoding="utf-8")
-    assert (tree / f"usr/lib/{NAME}/config/config.yaml.example").read_text(encoding="utf-8")
+    assert (tree / f"usr/lib/{NAME}/usersessionmon/config.yaml.example").read_text(encoding="utf-8")
     version = said(sys.executable, "-IBXutf8", tmp_path / "launcher", "--version")
     assert version.split() == [NAME, __version__]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from usersessionmon.cli.config_file import example_text
 from usersessionmon.config import Settings, load
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -18,6 +19,13 @@ UNIT = PROJECT / "packaging/user-session-monitor.service"
 
 def test_the_example_configuration_is_the_defaults() -> None:
     assert load(EXAMPLE) == Settings()
+
+
+def test_the_example_is_one_file_that_the_program_brings_along() -> None:
+    assert EXAMPLE.is_symlink() and EXAMPLE.readlink().parts[0] == ".."
+    assert EXAMPLE.samefile(PROJECT / "usersessionmon/config.yaml.example")
+    assert example_text() == EXAMPLE.read_text(encoding="utf-8")
+    assert '"config.yaml.example"' in (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
 
 
 def test_the_example_configuration_names_every_key() -> None:

@@ -90,7 +90,7 @@ def test_install(life: Life) -> None:
     assert set(life.run(f"id -nG {NAME}").split()) == {NAME, "systemd-journal", "adm"}
     assert life.run(f"command -v {NAME}").strip() == f"{life.way.folder}/bin/{NAME}"
     lib = f"{life.way.folder}/lib/{NAME}"
-    life.run(f"find -L {lib} -path '*/config/config.yaml.example' -size +1k | grep -q .")
+    life.run(f"find -L {lib} -path '*/usersessionmon/config.yaml.example' -size +1k | grep -q .")
     share = f"{life.way.folder}/share"
     life.run(f"ls {share}/man/man8/{NAME}.8* {share}/man/man5/{NAME}.yaml.5*")
     life.run(f"bash -c '. {share}/bash-completion/completions/{NAME}'")

@@ -15,7 +15,7 @@ from usersessionmon.layers import origins, read_layers
 from usersessionmon.strict import MAX_BYTES
 
 GROUP = "user-session-monitor"
-_EXAMPLE = Path(__file__).parents[2] / "config" / "config.yaml.example"
+_EXAMPLE = Path(__file__).parents[1] / "config.yaml.example"
 
 
 def example_text() -> str:
