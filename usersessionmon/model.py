@@ -476,6 +476,9 @@ class Notice:
     """The contract's event as JSON, for channels that are read by programs; empty: none."""
     not_to: str = ""
     """The channel that it must not go to: what is told is that this one does not work."""
+    clear_us: int = 0
+    """When it was clear that it is to be told, where that is after ``at_us``: only from then on can
+    it be late."""
 
 
 class Batch(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from usersessionmon.detect.fold_settings import FoldSettings
 from usersessionmon.detect.folding import Folding
@@ -72,12 +72,13 @@ class Telling:
     def _worded(self, told: Told) -> Notice:
         """A departure is shown with the times of the whole stay."""
         change, company = told.change, told.company
-        if company is None:
-            return self.word(change, told.findings)
         shown = change
-        if company.connections:
+        if company is not None and company.connections:
             shown = change._replace(duration=company.duration, login_time=company.begun)
-        return self.accompany(self.word(shown, told.findings), change, company)
+        notice = self.word(shown, told.findings)
+        if told.at_us > change.time.us:
+            notice = replace(notice, clear_us=told.at_us)
+        return notice if company is None else self.accompany(notice, change, company)
 
     def _bouts(self, bouts: Iterable[Bout], told_us: int | None) -> list[Notice]:
         return [self.tell(bout) for bout in bouts if _is_news(bout.at_us, told_us)]

@@ -285,6 +285,6 @@ def _digest(say: Speaker, batch: Sequence[Queued], now_us: int) -> list[str]:
 
 
 def _is_late(queued: Queued, now_us: int) -> bool:
-    """What was held on purpose is late only when it comes later than that."""
-    since_us = max(queued.notice.at_us, queued.held_us or 0)
+    """What was held on purpose, or not clear before, is late only when it comes later than that."""
+    since_us = max(queued.notice.at_us, queued.notice.clear_us, queued.held_us or 0)
     return now_us - since_us > LATE_SECONDS * 1_000_000
