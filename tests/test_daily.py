@@ -89,6 +89,26 @@ def test_what_cannot_be_understood_and_a_clock_set_back_begin_anew(kept: dict[st
     assert taken.patience(MORNING) == 1800
 
 
+@pytest.mark.parametrize("back", [1, MINUTE, 12 * HOUR])
+def test_a_clock_set_back_over_the_time_of_day_tells_no_day_twice(back: int) -> None:
+    counted = purposes()
+    taken = daily(counted)
+    taken.turn(END, MORNING)
+    due = MORNING + 30 * MINUTE
+    count(counted, login(0, user="backup"))
+    assert len(taken.turn(END, due)) == 1
+    assert taken.turn(END, due - back) == []
+    assert taken.turn(END, due) == [], "a second one would say that no backup had run"
+    assert len(taken.turn(END, due + DAY)) == 1
+
+
+def test_a_clock_that_was_days_ahead_costs_no_more_than_these() -> None:
+    taken = daily(purposes())
+    taken.turn(END, MORNING + 9 * DAY)
+    assert taken.turn(END, MORNING) == []
+    assert len(taken.turn(END, MORNING + 30 * MINUTE)) == 1
+
+
 def test_where_there_is_nothing_to_tell_nothing_is_told() -> None:
     taken = daily(purposes(FoldSettings()))
     taken.turn(END, MORNING)

@@ -11,11 +11,13 @@ from usersessionmon.model import Batch, Notice, Tally
 
 _SINCE = "daily_since_us"
 """The name of what is kept among the state's facts."""
+_DAY_US = 86_400_000_000
 Word = Callable[[Sequence[Tally], int, int], Notice]
 
 
 class Daily:
-    """Words the sums of ``purposes`` at a time of day; a day that was missed is told late."""
+    """Words the sums of ``purposes`` at a time of day; a day that was missed is told late, and none
+    twice, for a clock that was set back: the second would say that nothing ran."""
 
     def __init__(self, word: Word, purposes: Purposes, at: str, zone: tzinfo) -> None:
         """``word``'s further arguments: from when and until when (microseconds UTC)."""
@@ -35,8 +37,8 @@ class Daily:
 
     def turn(self, batch: Batch, now_us: int) -> list[Notice]:
         """The day's notice when it is due; not before all is read that happened meanwhile."""
-        if self._since_us is None or now_us < self._since_us:  # the clock was set back
-            self._since_us = now_us
+        if self._since_us is None or now_us < self._since_us - _DAY_US:
+            self._since_us = now_us  # at the beginning; or the clock was set back far
         if not batch.at_end or self._left_us(now_us) > 0:
             return []
         since_us, self._since_us = self._since_us, now_us
