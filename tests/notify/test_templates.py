@@ -48,6 +48,21 @@ def test_without_a_template_nothing_changes() -> None:
     assert told(word(login(), logout="通知 {user}"))[0] == "用户登录通知"
 
 
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("name", ["用户登录通知", "用户登出通知", "User login notice · 通知"])
+def test_no_other_notice_takes_a_logins_or_a_logouts_title(name: str, language: str) -> None:
+    failed = login(name)._replace(kind=ChangeKind.LOGIN_FAILED)
+    made = word(failed, language=language, login_failed="{user} 失败通知")
+    assert made.title == ("登录失败通知" if language == "zh" else "Failed login notice · 通知")
+    own = word(failed, language=language, login_failed=name)
+    assert name not in own.title
+
+
+def test_a_login_may_be_called_so_in_either_language() -> None:
+    made = word(login(), language="en", login="用户登录通知 {user}")
+    assert made.title == "用户登录通知 alice"
+
+
 def test_the_holes_are_filled_and_only_they() -> None:
     text = "{host} 登录通知\n{user} 来自 {ip}（{server_ip}）\n{{{user}}} {{user}}\n\n时间 {time}\n"
     assert told(word(login("管理员"), login=text)) == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC
 
 from usersessionmon.model import Change, ChangeKind, Finding, Notice
 
@@ -34,6 +35,12 @@ _NAMES = {
 }
 """Holes, by the line of the built-in text that says the same."""
 _UNUSUAL = ("核对", "注意")
+_RESERVED = [
+    (kind, say(TITLES[kind]))
+    for kind in (ChangeKind.LOGIN, ChangeKind.LOGOUT)
+    for say in (Speaker("zh", UTC), Speaker("en", UTC))
+]
+"""What only these may be called, whatever language the notice is in."""
 
 
 class OwnTexts:
@@ -61,8 +68,7 @@ def _told_by(
     unusual = [(name, value) for name, value in notice.pairs if name in names]
     told = [value for _, value in unusual]
     title, lines, placed = templates.fill(template, _values(notice, change, say), told)
-    others = (say(TITLES[kind]) for kind in (ChangeKind.LOGIN, ChangeKind.LOGOUT))
-    if any(other in title for other in others if other != notice.title):
+    if any(other in title for kind, other in _RESERVED if kind is not change.kind):
         title = notice.title  # a name that was chosen to look like another notice
     pairs = [("", line) for line in lines] + ([] if placed else unusual)
     return replace(notice, title=title, pairs=tuple(pairs))
