@@ -9,7 +9,9 @@ import pytest
 
 from tests.notify.support import NOW_US, login, queued, server
 from usersessionmon.model import Bout, ChangeKind, Finding, Notice, Oddity, Scope, Severity
+from usersessionmon.notify.routing import Router
 from usersessionmon.notify.sanitize import VALUE_LIMIT
+from usersessionmon.notify.settings import RouteSettings
 from usersessionmon.notify.text import notice_of, render_text
 from usersessionmon.notify.unusual import bout_notice
 from usersessionmon.notify.words import Voice
@@ -104,6 +106,34 @@ def test_the_beginning_line_for_line() -> None:
     ]
     assert made.severity is Severity.ABNORMAL
     assert made.digest == "2026-11-21 08:15:30 大量登录失败告警 - 203.0.113.9 web-1 ×10"
+
+
+@pytest.mark.parametrize(
+    ("scope", "subject", "route", "fits"),
+    [
+        (Scope.ADDRESS, "203.0.113.9", RouteSettings(("ops",), hosts=("web-*",)), True),
+        (Scope.ADDRESS, "203.0.113.9", RouteSettings(("ops",), networks=("203.0.113.0/24",)), True),
+        (Scope.SWEEP, "2001:db8::/64", RouteSettings(("ops",), networks=("2001:db8::/32",)), True),
+        (Scope.ADDRESS, "203.0.113.9", RouteSettings(("ops",), networks=("192.0.2.0/24",)), False),
+        (Scope.ACCOUNT, "root", RouteSettings(("ops",), users=("root",)), True),
+        (Scope.ACCOUNT, "root", RouteSettings(("ops",), networks=("203.0.113.0/24",)), False),
+        (Scope.HOST, "", RouteSettings(("ops",), hosts=("web-1",)), True),
+        (Scope.HOST, "", RouteSettings(("ops",), users=("root",)), False),
+    ],
+)
+def test_many_failures_are_routed_by_what_they_are_about(
+    scope: Scope, subject: str, route: RouteSettings, fits: bool
+) -> None:
+    made = bout_notice(bout(scope, subject=subject), server())
+    (posted,) = Router(("feishu", "ops"), [route]).post([made], NOW_US)
+    assert tuple(posted.channels) == (("ops",) if fits else ("feishu", "ops"))
+
+
+@pytest.mark.parametrize(("scope", "called"), [(Scope.ACCOUNT, ("alice",)), (Scope.ADDRESS, ())])
+def test_many_failures_on_an_account_call_its_owner(scope: Scope, called: tuple[str, ...]) -> None:
+    made = bout_notice(bout(scope, subject="alice"), server())
+    (posted,) = Router(("feishu",), people={"alice"}).post([made], NOW_US)
+    assert posted.notice.people == called
 
 
 def test_the_end_line_for_line() -> None:

@@ -99,7 +99,8 @@ class _Route:
         if ip is None:
             return False
         try:
-            address = ipaddress.ip_address(ip.partition("%")[0])
+            # many failures may be of a whole /64
+            address = ipaddress.ip_interface(ip.partition("%")[0]).ip
         except ValueError:
             return False
         return any(address in network for network in self._networks)

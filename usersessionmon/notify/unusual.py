@@ -78,6 +78,10 @@ def bout_notice(bout: Bout, server: Server) -> Notice:
         pairs=say.pairs(pairs),
         digest=" ".join([*words, f"×{bout.times}"]),
         at_us=bout.at_us,
+        user=bout.subject if by_account else None,
+        ip=address,
+        host=server.of(bout.host),
+        people=(bout.subject,) if by_account else (),
     )
 
 
