@@ -90,6 +90,7 @@ def test_webhooks_that_may_be_used(url: str) -> None:
         "https://x y/",
         "http://[::1",
         "https://x:99999/",
+        "http://evil.example\\@127.0.0.1/",
     ],
 )
 def test_webhooks_that_may_not(url: str) -> None:
@@ -185,6 +186,53 @@ def test_a_secret_of_a_wrong_type_is_not_shown(tmp_path: Path, key: str, value: 
         _load(tmp_path, f"feishu: {{{key}: {value}}}")
     (line,) = caught.value.lines
     assert line.endswith(f":1: feishu.{key} must be text (put it in quotes)")
+
+
+def test_a_secret_list_is_asked_for_as_one_and_only_once(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        _load(tmp_path, "channels: {a: {type: apprise, urls: 'tgram://tok3n'}}")
+    (line,) = caught.value.lines
+    assert line.endswith(":1: channels.a.urls must be a list")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "feishu: {webhook_url_file",
+        "feishu: {secret_file",
+        "heartbeat: {url_file",
+        "channels: {a: {type: webhook, url: 'https://soc.example/', secret_file",
+        "channels: {a: {type: apprise, urls_file",
+    ],
+)
+@pytest.mark.parametrize("value", ["https://open.feishu.cn/hook/tok3n", "tok3n", "./tok3n"])
+def test_a_secret_in_place_of_its_files_name_is_not_shown(
+    tmp_path: Path, key: str, value: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        _load(tmp_path, f"{key}: {value}}}" + "}" * (key.count("{") - 1))
+    (line,) = caught.value.lines
+    assert "_file: must be the absolute path of a file" in line
+    assert "tok3n" not in line
+
+
+@pytest.mark.parametrize("section", ["feishu", "heartbeat"])
+@pytest.mark.parametrize(
+    "proxy",
+    ["u:tok3n@proxy", "proxy.example:3128", "http://", "http://[", "ftp://tok3n", "http://p:99999"],
+)
+def test_a_proxy_is_an_address(tmp_path: Path, section: str, proxy: str) -> None:
+    with pytest.raises(UserError) as caught:
+        _load(tmp_path, f"{section}: {{proxy: '{proxy}'}}")
+    (line,) = caught.value.lines
+    assert line.endswith(
+        f":1: {section}.proxy: must be the address of a proxy such as http://host:port"
+    )
+
+
+@pytest.mark.parametrize("proxy", ["http://192.0.2.1:3128", "https://u:p@proxy.example", ""])
+def test_proxies_that_may_be_used(tmp_path: Path, proxy: str) -> None:
+    assert _load(tmp_path, f"feishu: {{proxy: '{proxy}'}}").feishu.proxy == proxy
 
 
 def test_secrets_are_in_no_repr() -> None:

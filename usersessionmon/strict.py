@@ -247,6 +247,7 @@ def _build_dataclass(
     items = _items(node, where, problems)
     keys = {item.key: item.key_node for item in items}
     given: dict[str, Any] = {}
+    wrong: set[str] = set()
     for key, key_node, value in items:
         if key not in fields:
             text = f"unknown key {_join(where, shown(key))}{nearest(key, fields)}"
@@ -255,6 +256,7 @@ def _build_dataclass(
             try:
                 given[key] = _field(value, fields[key], hints[key], _join(where, key), problems)
             except _WrongError as error:
+                wrong.add(key)
                 problems += error.problems
     missing = [name for name, field in fields.items() if _is_needed(field) and name not in given]
     if missing:
@@ -266,6 +268,8 @@ def _build_dataclass(
         return kind(**given)
     except BadValuesError as error:
         for mistake in error.mistakes:
+            if mistake.key in wrong:
+                continue  # already told; its default is what is refused here
             at = keys.get(mistake.key, node)
             problems.append(_Problem(at, f"{_join(where, mistake.key)}: {mistake}"))
         return None
@@ -293,7 +297,8 @@ def _field(
     except _WrongError as error:
         if field.repr:
             raise
-        raise _wrong(node, f"{where} must be text (put it in quotes)") from error
+        wanted = "a list" if typing.get_origin(kind) is tuple else "text (put it in quotes)"
+        raise _wrong(node, f"{where} must be {wanted}") from error
 
 
 def _value(node: yaml.Node, kind: Any, where: str) -> Any:

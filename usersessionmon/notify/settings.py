@@ -54,7 +54,7 @@ class FeishuSettings:
     """So many more a minute for the abnormal."""
 
     def __post_init__(self) -> None:
-        refuse([*_address("webhook_url", self), *_either("secret", self), *_budget(self)])
+        refuse([*_address("webhook_url", self), *either("secret", self), *_budget(self)])
 
     @property
     def is_set(self) -> bool:
@@ -83,7 +83,7 @@ class DingTalkSettings:
             [
                 *_address("webhook_url", self),
                 *_needed("webhook_url", self),
-                *_either("secret", self),
+                *either("secret", self),
                 *_budget(self),
             ]
         )
@@ -128,7 +128,7 @@ class WebhookSettings:
             [
                 *_address("url", self),
                 *_needed("url", self),
-                *_either("secret", self),
+                *either("secret", self),
                 *_budget(self),
             ]
         )
@@ -155,7 +155,7 @@ class MailSettings:
     reserve: int = 5
 
     def __post_init__(self) -> None:
-        refuse([*self._mistakes(), *_either("password", self), *_budget(self)])
+        refuse([*self._mistakes(), *either("password", self), *_budget(self)])
 
     def _mistakes(self) -> Iterator[BadValueError]:
         if not _HOST.fullmatch(self.host) and not _is_address(self.host):
@@ -192,7 +192,7 @@ class AppriseSettings:
     reserve: int = 3
 
     def __post_init__(self) -> None:
-        mistakes = [*_needed("urls", self), *_either("urls", self), *_budget(self)]
+        mistakes = [*_needed("urls", self), *either("urls", self), *_budget(self)]
         if len(self.urls) > APPRISE_URLS:
             mistakes.append(BadValueError("urls", f"must be at most {APPRISE_URLS}"))
         for number, url in enumerate(self.urls, 1):
@@ -341,8 +341,9 @@ def check_webhook(key: str, url: str) -> None:
         _ = parts.port
     except ValueError as error:
         raise BadValueError(key, "is not an address (https://…)") from error
-    if any(c.isspace() or not c.isprintable() for c in url):
-        raise BadValueError(key, "must not hold blanks or control characters")
+    if any(c.isspace() or not c.isprintable() or c == "\\" for c in url):
+        # libraries disagree about which host stands beside a backslash
+        raise BadValueError(key, "must not hold blanks, backslashes or control characters")
     if parts.scheme == "https" and host:
         return
     if parts.scheme == "http" and _is_loopback(host):
@@ -372,12 +373,29 @@ def _address(key: str, settings: object) -> Iterator[BadValueError]:
         check_webhook(key, getattr(settings, key))
     except BadValueError as error:
         yield error
-    yield from _either(key, settings)
+    yield from either(key, settings)
+    yield from check_proxy(getattr(settings, "proxy"))  # noqa: B009
 
 
-def _either(key: str, settings: object) -> Iterator[BadValueError]:
-    if getattr(settings, key) and getattr(settings, f"{key}_file"):
+def check_proxy(proxy: str) -> Iterator[BadValueError]:
+    """What is wrong with the address of a proxy; it is not shown, it may hold a password."""
+    try:
+        parts = urllib.parse.urlsplit(proxy)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if proxy and (not good or not proxy.isprintable() or " " in proxy):
+        yield BadValueError("proxy", "must be the address of a proxy such as http://host:port")
+
+
+def either(key: str, settings: object) -> Iterator[BadValueError]:
+    """What is wrong with a key and the file in its place.  Whoever wrote the secret itself where
+    the file's name belongs shall not find it in the log as a file that is not there."""
+    path = getattr(settings, f"{key}_file")
+    if getattr(settings, key) and path:
         yield BadValueError(f"{key}_file", f"give {key} or {key}_file, not both")
+    elif path and not path.startswith("/"):
+        yield BadValueError(f"{key}_file", f"must be the absolute path of a file with the {key}")
 
 
 def _needed(key: str, settings: object) -> Iterator[BadValueError]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from usersessionmon.detect.windows import time_of_day
-from usersessionmon.notify.settings import check_webhook
+from usersessionmon.notify.settings import check_proxy, check_webhook, either
 from usersessionmon.strict import BadValueError, refuse
 
 
@@ -54,8 +54,8 @@ class HeartbeatSettings:
             check_webhook("url", self.url)
         except BadValueError as error:
             yield error
-        if self.url and self.url_file:
-            yield BadValueError("url_file", "give url or url_file, not both")
+        yield from either("url", self)
+        yield from check_proxy(self.proxy)
         if not 1 <= self.minutes <= 1440:
             yield BadValueError("minutes", "must be from 1 to 1440")
         if not 0 <= self.chat_hours <= 720:
