@@ -24,6 +24,7 @@ from usersessionmon.store.faults import is_full
 from usersessionmon.store.place import check_whole, holder, reading
 from usersessionmon.wiring.here import look_around, zone_of
 from usersessionmon.wiring.log import choose_source, rules_of
+from usersessionmon.wiring.monitor import config_problems
 from usersessionmon.wiring.notices import channels_of
 
 from .common import folder_of
@@ -40,6 +41,11 @@ class Finding(NamedTuple):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="JSON Lines, one part a line")
+    parser.add_argument(
+        "--configuration",
+        action="store_true",
+        help="only whether a running monitor would take the configuration up",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -50,13 +56,16 @@ def main(options: argparse.Namespace) -> int:
     findings = [
         Finding("configuration", True, "the defaults hold" if path is None else f"{path} is valid")
     ]
-    for part, look in (
-        ("channels", partial(_channels, channels)),
-        ("rules", _rules),
-        ("source", _source),
-        ("state", _state),
-    ):
-        findings += _looked(part, look, settings)
+    if options.configuration:
+        _would_be_taken(options.config, settings)
+    else:
+        for part, look in (
+            ("channels", partial(_channels, channels)),
+            ("rules", _rules),
+            ("source", _source),
+            ("state", _state),
+        ):
+            findings += _looked(part, look, settings)
     for finding in findings:
         if options.json:
             say_json(finding._asdict())
@@ -64,6 +73,13 @@ def main(options: argparse.Namespace) -> int:
             mark = "ok " if finding.ok else "BAD"
             say(f"{mark} {finding.part:<14} {finding.text}")
     return 0 if all(finding.ok for finding in findings) else 1
+
+
+def _would_be_taken(path: str | None, settings: Settings) -> None:
+    """Raise UserError with all that a reload refuses."""
+    problems = config_problems(path, settings)
+    if problems:
+        raise UserError(problems)
 
 
 def _looked(

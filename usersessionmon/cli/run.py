@@ -72,4 +72,7 @@ def _begin_anew() -> None:
     of an old life can leak into the new one.  Signals that come meanwhile wait for it."""
     sys.stdout.flush()
     sys.stderr.flush()
+    script = sys.argv[0]
+    if script in sys.orig_argv and os.access(script, os.X_OK):
+        os.execv(script, sys.argv)  # noqa: S606  as it was called, under its own name
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  ourselves
