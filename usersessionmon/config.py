@@ -193,6 +193,10 @@ class Settings:
         main: dict[str, ChannelSettings] = {FEISHU: self.feishu} if self.feishu.is_set else {}
         return main | self.channels
 
+    def channel_names(self) -> list[str]:
+        """Of all to which notices are sent; where none is configured, the terminal."""
+        return list(self.all_channels()) or [TERMINAL]
+
 
 def _no_path(key: str, path: str) -> Iterator[BadValueError]:
     if not path.startswith("/") or "\0" in path:

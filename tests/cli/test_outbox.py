@@ -29,6 +29,7 @@ class Site:
         self._config = folder / "config.yaml"
         self._config.write_text(
             f"state: {{dir: {self.state}}}\ntimezone: UTC\n"
+            "feishu: {webhook_url: 'https://example.org/y'}\n"
             "channels: {ops: {type: webhook, url: 'https://example.org/x'}}\n"
         )
 
@@ -234,3 +235,13 @@ def test_a_busy_state_is_one_line(site: Site, monkeypatch: pytest.MonkeyPatch) -
         code, out, err = site.call("drop", "1")
     assert (code, out, len(err.splitlines())) == (1, "", 1) and "locked" in err
     assert len(site.listed()) == 3
+
+
+def test_nothing_is_promised_for_a_channel_that_is_not_configured_any_more(site: Site) -> None:
+    site.make(1, ())
+    notice = Notice("login", Severity.ROUTINE, "通知", (), "", NOW)
+    site.write(lambda one: outbox.enqueue(one, [Posted(notice, ["former"])], NOW))
+    said = "former: not configured any more: nothing is sent there"
+    assert site.call("list")[1].splitlines()[-1] == said
+    out = site.call("retry", "--all")[1].splitlines()
+    assert out[1:] == [said, "feishu: tried when the monitor runs"]

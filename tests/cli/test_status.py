@@ -13,9 +13,10 @@ import pytest
 from usersessionmon.cli.main import main
 from usersessionmon.clock import SystemClock
 from usersessionmon.model import Notice, Severity
-from usersessionmon.notify.base import Posted
+from usersessionmon.notify.base import Answer, ChannelState, Posted
 from usersessionmon.store import counts, db, outbox, state
 from usersessionmon.store.drops import Policy
+from usersessionmon.store.outbox import SqliteOutbox
 from usersessionmon.store.place import locked, open_state
 
 Capture = pytest.CaptureFixture[str]
@@ -28,7 +29,10 @@ class Site:
         self.state.mkdir()
         self._capsys = capsys
         self._config = folder / "config.yaml"
-        self._config.write_text(f"state: {{dir: {self.state}}}\ntimezone: UTC\n")
+        self._config.write_text(
+            f"state: {{dir: {self.state}}}\ntimezone: UTC\n"
+            "feishu: {webhook_url: 'https://example.org/x'}\n"
+        )
 
     def write(self, what: Callable[[Any], object]) -> None:
         with closing(open_state(self.state)) as connection, db.transaction(connection):
@@ -147,6 +151,32 @@ def test_what_was_dropped_and_what_is_held_is_counted(site: Site) -> None:
     assert (channel["waiting"], channel["held"], channel["dropped_total"]) == (3, 3, 2)
     assert (code, channel["oldest"]) == (0, None), "held on purpose is not stuck"
     assert "3 waiting (3 held on purpose), 0 set aside, 2 dropped in all" in text
+
+
+def test_what_waits_for_a_channel_that_is_not_configured_any_more(site: Site) -> None:
+    notice = Notice("login", Severity.ROUTINE, "通知", (), "", NOW)
+    site.write(lambda one: outbox.enqueue(one, [Posted(notice, ["former"])] * 2, NOW))
+    with locked(site.state):
+        code, data = site.json()
+    assert code == 1
+    assert data["trouble"] == [
+        "former: 2 notices wait, and no such channel is configured any more: configure it again, "
+        "or user-session-monitor outbox drop --all --channel former"
+    ]
+    (channel,) = data["channels"]
+    assert (channel["configured"], channel["trouble"]) == (False, True)
+
+
+def test_how_a_channel_fared_that_is_configured_no_more_is_no_trouble(site: Site) -> None:
+    with closing(SqliteOutbox(site.state / db.FILE_NAME)) as box:
+        site.write(lambda _: None)
+        for name in ("former", "feishu"):
+            box.save_state(name, ChannelState(Answer.CONFIGURATION, "code 19001: token"))
+    with locked(site.state):
+        code, data = site.json()
+        _, text = site.status()
+    assert data["trouble"] == ["feishu: 0 notices wait: code 19001: token"] and code == 1
+    assert "former     0 waiting, 0 set aside, not configured any more\n" in text
 
 
 def test_its_help_says_what_counts(capsys: Capture) -> None:

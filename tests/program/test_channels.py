@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.feishu_double import FeishuDouble
 
-from .running import append, end, login, monitor, write_config
+from .running import append, end, login, monitor, run, until, write_config
 
 
 @pytest.mark.parametrize("once", [False, True])
@@ -29,3 +32,38 @@ def test_it_ends_in_time_however_many_channels_hang(tmp_path: Path, once: bool) 
             begun = time.monotonic()
             assert end(process)[0] == 0
             assert time.monotonic() - begun < 5
+
+
+def test_what_waits_for_a_channel_that_a_reload_took_away_is_not_forgotten(tmp_path: Path) -> None:
+    log = tmp_path / "auth.log"
+    append(log, login(0, 10, "alice", 1))
+    with FeishuDouble() as fails, FeishuDouble() as works:
+        fails.always = "status:503"
+
+        def configure(name: str) -> Path:
+            channel = f'channels: {{{name}: {{type: feishu, webhook_url: "{fails.url}"}}}}'
+            return write_config(tmp_path, log, url=works.url, more=channel)
+
+        def standing(config: Path) -> dict[str, Any]:
+            said = run("status", "--json", "--config", str(config)).stdout
+            found: dict[str, Any] = json.loads(said)
+            return {one["channel"]: one for one in found["channels"]} | {"": found["trouble"]}
+
+        config = configure("ops")
+        with monitor(config, "--from-start") as process:
+            fails.wait_for_requests(1)
+            until(lambda: standing(config).get("ops", {}).get("waiting") == 1)
+            configure("duty")
+            process.send_signal(signal.SIGHUP)
+            append(log, login(1, 20, "bob", 2))
+            until(lambda: "duty" in standing(config))
+            found = standing(config)
+            code, output = end(process)
+        assert found["ops"]["waiting"] == 1
+        assert any(one.startswith("ops: 1 notices wait, and no such channel") for one in found[""])
+        assert code == 0
+        assert "error: 1 notices wait for the channel ops, which is not configured any" in output
+        configure("ops")
+        with monitor(config):
+            fails.always = ""
+            assert "alice" in fails.wait_for(1)[0], "it is there again, and nothing was lost"

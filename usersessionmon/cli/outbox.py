@@ -99,7 +99,7 @@ def _list(options: argparse.Namespace, settings: Settings) -> int:
     _say_answers(entries)
     for report in reports:
         if options.channel in (None, report.channel):
-            _say_condition(report, now_us)
+            _say_condition(report, now_us, configured=report.channel in settings.channel_names())
     return 0
 
 
@@ -152,10 +152,12 @@ def _say_answers(entries: Iterable[Entry]) -> None:
         say(f"{cell(channel)}: {times} refused: {cell(answer, 300)}")
 
 
-def _say_condition(report: outbox_view.ChannelReport, now_us: int) -> None:
+def _say_condition(report: outbox_view.ChannelReport, now_us: int, *, configured: bool) -> None:
     """Why a channel's notices wait, and what is no more."""
     state = report.state
-    if state.answer not in (None, Answer.DELIVERED, Answer.PAYLOAD):
+    if not configured and report.waiting:
+        say(f"{cell(report.channel)}: not configured any more: nothing is sent there")
+    elif state.answer not in (None, Answer.DELIVERED, Answer.PAYLOAD):
         left = max(0, (state.retry_us or 0) - now_us) / 1_000_000
         due = f"tried again in {span_text(left)}" if left else "tried again when there is something"
         say(f"{cell(report.channel)}: {state.answer}: {cell(state.said, 300)}; {due}")
@@ -186,9 +188,13 @@ def _retry(options: argparse.Namespace, settings: Settings, connection: Connecti
         outbox_view.nudge(connection, whom, now_us)
     if options.numbers or options.all:
         say(f"{_notices(again)} that had been refused {_is(again)} tried again")
-    if whom:
+    there = settings.channel_names()
+    for name in whom:
+        if name not in there:
+            say(f"{cell(name)}: not configured any more: nothing is sent there")
+    if tried := [name for name in whom if name in there]:
         soon = "within 15 s" if holder(folder_of(settings)) else "when the monitor runs"
-        say(f"{', '.join(map(cell, whom))}: tried {soon}")
+        say(f"{', '.join(map(cell, tried))}: tried {soon}")
 
 
 def _drop(options: argparse.Namespace, settings: Settings, connection: Connection) -> None:

@@ -23,6 +23,7 @@ Exit status 1, with the reason first, when
   - the program failed on a line
   - a new configuration was refused (systemctl reload)
   - a channel refused a notice or cannot be reached, or a notice waits for an hour
+  - notices wait for a channel that is not configured any more
 Forged or doubted lines and what the logger dropped are told, and change no exit status.
 """
 _COUNTS = {
@@ -83,6 +84,12 @@ def _of_the_channels(data: dict[str, Any]) -> Iterator[str]:
             yield (
                 f"{name}: {channel['set_aside']} notices were refused and set aside: "
                 "user-session-monitor outbox list --failed"
+            )
+        elif not channel["configured"] and channel["waiting"]:
+            yield (
+                f"{name}: {channel['waiting']} notices wait, and no such channel is configured any "
+                "more: configure it again, or user-session-monitor outbox drop --all --channel "
+                f"{name}"
             )
         elif channel["trouble"]:
             yield f"{name}: {channel['waiting']} notices wait: {channel['said']}"
@@ -153,6 +160,8 @@ def _channel_words(channel: dict[str, Any]) -> list[str]:
     words = [waiting, f"{channel['set_aside']} set aside"]
     if channel["dropped_total"]:
         words.append(f"{channel['dropped_total']} dropped in all")
+    if not channel["configured"]:
+        return [*words, "not configured any more"]
     if channel["delivered"]:
         words.append(f"last delivered {channel['delivered']}")
     if channel["trouble"] and channel["said"]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from usersessionmon.app import REFUSED
 from usersessionmon.clock import SystemClock
+from usersessionmon.config import Settings
 from usersessionmon.notify.base import Answer
 from usersessionmon.silence import LAST, SINCE
 from usersessionmon.store import counts, outbox_view, state
@@ -41,7 +42,7 @@ def main(options: argparse.Namespace) -> int:
     pid = holder(folder)
     data: dict[str, Any] = {"running": pid is not None, "pid": pid, "state_dir": str(folder)}
     with state_of(settings) as connection:
-        data |= _nothing() if connection is None else _standing(connection, zone)
+        data |= _nothing() if connection is None else _standing(connection, zone, settings)
         facts = {} if connection is None else state.read_facts(connection)
         data |= watched.facts_of(facts, settings, zone)
     data["not_saving"] = None if pid is None else _not_saving(folder)
@@ -67,7 +68,8 @@ def _nothing() -> dict[str, Any]:
     }
 
 
-def _standing(connection: Connection, zone: tzinfo) -> dict[str, Any]:
+def _standing(connection: Connection, zone: tzinfo, settings: Settings) -> dict[str, Any]:
+    names = settings.channel_names()
     open_now = sum(1 for _ in state.sessions(connection, state.Query(only_open=True)))
     return {
         **_of_facts(state.read_facts(connection)),
@@ -79,7 +81,8 @@ def _standing(connection: Connection, zone: tzinfo) -> dict[str, Any]:
         ],
         "hours": _hours(connection, zone),
         "channels": [
-            _channel(report) for report in outbox_view.report(connection, SystemClock().now_us())
+            _channel(report, configured=report.channel in names)
+            for report in outbox_view.report(connection, SystemClock().now_us())
         ],
     }
 
@@ -167,10 +170,13 @@ def _refused(facts: dict[str, str]) -> dict[str, Any] | None:
     return {"at": _iso(at_us), "why": why} if why else None
 
 
-def _channel(report: outbox_view.ChannelReport) -> dict[str, Any]:
+def _channel(report: outbox_view.ChannelReport, *, configured: bool) -> dict[str, Any]:
+    """Of a former channel it matters only what is still there for it."""
     answer = report.state.answer
+    fails = answer not in {None, Answer.DELIVERED} if configured else report.waiting > 0
     return {
         "channel": report.channel,
+        "configured": configured,
         "waiting": report.waiting,
         "oldest": _iso(_text(report.oldest_us)),
         "oldest_age": _age(_text(report.oldest_us)),
@@ -181,7 +187,7 @@ def _channel(report: outbox_view.ChannelReport) -> dict[str, Any]:
         "said": report.state.said,
         "delivered": _iso(_text(report.state.delivered_us)),
         "retry": _iso(_text(report.state.retry_us)),
-        "trouble": answer not in {None, Answer.DELIVERED} or report.set_aside > 0,
+        "trouble": fails or report.set_aside > 0,
     }
 
 

@@ -86,6 +86,12 @@ def _report(connection: sqlite3.Connection, channel: str, now_us: int) -> Channe
     return ChannelReport(channel, waiting, oldest_us, held, aside, dropped, state)
 
 
+def waiting(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many wait for each channel that any waits for."""
+    rows = connection.execute("SELECT name, waiting FROM channels WHERE waiting > 0 ORDER BY name")
+    return {str(name): int(count) for name, count in rows}
+
+
 def entries(
     connection: sqlite3.Connection, wanted: Wanted, limit: int | None = None
 ) -> list[Entry]:

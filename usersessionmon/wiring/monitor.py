@@ -52,6 +52,7 @@ from .notices import (
     deliveries_of,
     opening_of,
     router_of,
+    say_left_behind,
     server_of,
     tellers_of,
     telling_of,
@@ -142,6 +143,7 @@ def monitor(
                 *daily_of(settings, here, telling.folding, kept),
             ]
             channels = [delivery.channel for delivery in deliveries]
+            say_left_behind(connection, channels)
             post = Post(settings, server_of(settings, here), here.zone, clock, connection, kept)
             watchers = watchers_of(post, pipeline, channels, tellers, here.boot, once=once)
             metering = metering_of(settings.metrics, counters, connection, channels, clock.now_us())

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from usersessionmon.daily import Daily
 from usersessionmon.detect.folding import Folding
 from usersessionmon.detect.quiet import QuietHours
 from usersessionmon.detect.watch import Watch
+from usersessionmon.entries import Entry, entry
 from usersessionmon.metrics.counted import CountedChannel
 from usersessionmon.metrics.counters import Counters
 from usersessionmon.model import Bout, Change, Company, Finding, Forged, Notice, Tally
@@ -38,6 +40,7 @@ from usersessionmon.notify.words import Server, Voice
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.silence import Connected, Silence, Silent
 from usersessionmon.sources.base import Source
+from usersessionmon.store import outbox_view
 from usersessionmon.store.damage import UNTOLD, Damage
 from usersessionmon.store.faults import DamagedError
 from usersessionmon.store.outbox import SqliteOutbox
@@ -189,6 +192,19 @@ def deliveries_of(
         worker = DeliveryWorker(counted, outbox_of, clock, waker, budget, announce=announce)
         deliveries.append(Delivery(channel.name, worker, waker, damage))
     return deliveries
+
+
+def say_left_behind(connection: sqlite3.Connection, channels: Collection[str]) -> None:
+    """What waits for a channel that the configuration does not have any more waits for ever; it is
+    kept, for a name may come back, but not in silence."""
+    for name, count in outbox_view.waiting(connection).items():
+        if name not in channels:
+            LOG.error(
+                "%d notices wait for the channel %s, which is not configured any more: configure "
+                "it again, or give them up (user-session-monitor outbox drop --all --channel %s)",
+                count, name, name,
+                extra=entry(Entry.CHANNEL_HELD, channel=name, said="not configured any more"),
+            )  # fmt: skip
 
 
 def opening_of(
