@@ -265,3 +265,21 @@ def test_a_rolled_back_transaction_counts_nothing(desk: Desk) -> None:
     outbox.enqueue(desk.writer, posted(notice(login()), channels=("a",)), NOW_US, desk.policy)
     desk.writer.execute("ROLLBACK")
     assert desk.numbers() == [1, 2, 3, 4] and desk.outbox.errand("a").dropped == 0
+
+
+def test_a_clock_that_was_years_ahead_holds_nothing_for_years(tmp_path: Path) -> None:
+    desk = Desk(tmp_path / "state.db", Policy(0, 7))
+    ahead, hour_us = NOW_US + 3650 * DAY_US, DAY_US // 24
+    for queued_us in (ahead, NOW_US + hour_us):
+        night = Posted(notice(login()), ("a",), queued_us + 8 * hour_us, "night")
+        with transaction(desk.writer):
+            outbox.enqueue(
+                desk.writer, [night, *posted(notice(login()), channels=("a",))], queued_us
+            )
+    assert not desk.age(NOW_US)
+    (first, _) = desk.outbox.waiting("a", 9, NOW_US)
+    assert first.queued_us == NOW_US, "of a future that is none any more"
+    assert desk.outbox.due_us("a", NOW_US) == NOW_US + 8 * hour_us, "no longer than was meant"
+    assert desk.outbox.due_us("a", NOW_US + 8 * hour_us) == NOW_US + 9 * hour_us, "a small step"
+    desk.age(NOW_US + 8 * DAY_US)
+    assert desk.numbers() == [], "and it grows old"

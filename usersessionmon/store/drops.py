@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from usersessionmon.notify.base import Dropped
 
 _DAY_US = 86_400_000_000
+_STEP_BACK_US = 3_600_000_000
+"""A clock that is set back by no more puts little off."""
 STEP = 500
 """Notices that one step removes for their age at most: it is a transaction of the main loop."""
 
@@ -48,6 +50,7 @@ def keep_to_age(
 ) -> tuple[list[Dropped], bool]:
     """As ``keep_to_number`` for all that waits for too long since it could have been sent; True:
     there is more of it."""
+    _bring_back(connection, now_us)
     if not policy.max_days:
         return [], False
     begun, more = [], False
@@ -63,6 +66,16 @@ def keep_to_age(
         begun += drop(connection, channel, rows)
         more = more or len(rows) == STEP
     return begun, more
+
+
+def _bring_back(connection: sqlite3.Connection, now_us: int) -> None:
+    """What was queued in a future that the clock has left again waits from now on, as long as it
+    was meant to: else it could be held for years, and would never be too old."""
+    connection.execute(
+        "UPDATE deliveries SET queued_us = :now, held_us = held_us - queued_us + :now"
+        " WHERE queued_us > :now + :step",
+        {"now": now_us, "step": _STEP_BACK_US},
+    )
 
 
 def drop(
