@@ -131,3 +131,20 @@ def test_facts_that_make_no_sense_and_channels_that_are_gone_are_passed_over() -
         desk = Desk()
         desk.channels.load({"channels_failing": text})
         assert len(held(desk)) == 1
+
+
+def test_a_clock_set_back_by_a_day_hides_no_broken_channel() -> None:
+    for answer, after in ((Answer.CONFIGURATION, 20), (Answer.TRANSIENT, 620)):
+        desk = Desk()
+        desk.after(60)
+        at = desk.clock.us - 86400 * SECOND
+        desk.standing = WELL._replace(
+            waiting=1, oldest_us=at, answer=answer, tried_us=at + SECOND, delivered_us=NOW
+        )
+        told_after = None
+        for passed in range(20, 1200, 20):
+            desk.clock.advance(20)
+            if desk.channels.turn(NOTHING, at + passed * SECOND):
+                told_after = passed
+        assert told_after == after
+        assert desk.told[0].since_us == at

@@ -103,6 +103,7 @@ class Channels:
         if now < self._next:
             return []
         self._next = now + LOOK_SECONDS
+        self._started_us = min(self._started_us, now_us)  # the clock was set back
         return [
             notice
             for standing in self._look(now_us)
@@ -122,7 +123,7 @@ class Channels:
                 return
             trouble.failing, trouble.told = True, False
             trouble.delivered_us = standing.delivered_us
-            trouble.since_us = max(standing.oldest_us or now_us, standing.delivered_us or 0)
+            trouble.since_us = _latest(now_us, standing.oldest_us, standing.delivered_us)
         trouble.answer = "" if standing.answer is None else standing.answer.value
         trouble.said = standing.said
         if not trouble.told and _has_passed(trouble.told_us, now_us):
@@ -135,7 +136,7 @@ class Channels:
         tried = (standing.tried_us or 0) >= self._started_us  # else another life's answer
         if standing.answer is Answer.CONFIGURATION and tried:
             return True
-        since_us = max(standing.oldest_us, standing.delivered_us or 0, self._started_us)
+        since_us = _latest(now_us, standing.oldest_us, standing.delivered_us, self._started_us)
         return now_us - since_us >= STUCK_SECONDS * 1_000_000
 
     def _notice(self, trouble: _Trouble, standing: Standing, now_us: int) -> Notice:
@@ -144,6 +145,11 @@ class Channels:
             over, standing.channel, trouble.answer, trouble.said, trouble.since_us, standing.waiting
         )
         return self._word(told, now_us)
+
+
+def _latest(now_us: int, *moments: int | None) -> int:
+    """Of those that the clock, which may have been set back, has come to."""
+    return max((one for one in moments if one is not None and one <= now_us), default=now_us)
 
 
 def _has_passed(told_us: int | None, now_us: int) -> bool:
