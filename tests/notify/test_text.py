@@ -213,6 +213,16 @@ def test_a_digest_is_its_own_title_and_a_line_an_event_oldest_first() -> None:
     assert "通知编号 7–7" in render_text(again, now_us=NOW_US, voice=Voice(UTC)).split("\n")[0]
 
 
+@pytest.mark.parametrize("name", ["אבג", "ابوبكر", "١٢٣", "a-אבג"])
+def test_a_name_that_runs_leftward_draws_no_address_with_it(name: str) -> None:
+    """By the bidirectional algorithm a number behind such a letter is shown on its other side, a
+    number behind a mark U+200E is not."""
+    batch = [queued(1, notice(login(name))), queued(2, notice(login()))]
+    lines = render_text(batch, now_us=NOW_US, voice=Voice(UTC)).split("\n")
+    assert lines[1] == f"2026-11-21 08:15:30 登录 {name}\u200e 198.51.100.7 web-1"
+    assert lines[2] == "2026-11-21 08:15:30 登录 alice 198.51.100.7 web-1"
+
+
 def test_english_has_no_chinese_but_the_keyword() -> None:
     changes = [
         login(""),

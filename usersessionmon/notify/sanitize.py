@@ -25,6 +25,9 @@ _MARKS = (
     "\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 )
 _PILE = re.compile(f"({_MARKS}{{3}}){_MARKS}+")
+_LEFTWARD = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 _PLAIN = re.compile(r"[ !-%'-;=?-~]*", re.ASCII)  # printable ASCII without < > &
 
 
@@ -51,6 +54,15 @@ def visible(text: str, limit: int = VALUE_LIMIT) -> str:
 def one_word(text: str) -> str:
     """``visible`` as one word, so that it cannot pass for two."""
     return visible(text).replace(" ", "␣")
+
+
+def in_order(line: str) -> str:
+    """A harmless line of words in the order in which it is written.  A Hebrew or Arabic word would
+    draw the numbers behind it, an address, to its other side: a mark of ours (U+200E) ends it."""
+    if not _LEFTWARD.search(line):
+        return line
+    words = line.split(" ")
+    return " ".join(f"{word}\u200e" if _LEFTWARD.search(word) else word for word in words)
 
 
 def _one(character: str) -> str:

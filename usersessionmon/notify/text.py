@@ -23,7 +23,7 @@ from usersessionmon.model import (
 )
 
 from .base import Queued
-from .sanitize import harmless, one_word, visible
+from .sanitize import harmless, in_order, one_word, visible
 from .unusual import GRAVE, sentence
 from .words import Server, Speaker, Voice
 
@@ -281,7 +281,7 @@ def _digest(say: Speaker, batch: Sequence[Queued], now_us: int) -> list[str]:
     again = sorted(queued.number for queued in batch if queued.attempts)
     if again:
         title += say("，重发，通知编号 {}").format(f"{again[0]}–{again[-1]}")
-    return [title, *(harmless(queued.notice.digest, LINE_LIMIT) for queued in ordered)]
+    return [title, *(in_order(harmless(queued.notice.digest, LINE_LIMIT)) for queued in ordered)]
 
 
 def _is_late(queued: Queued, now_us: int) -> bool:
