@@ -126,7 +126,9 @@ def test_a_server_that_does_not_end_is_given_up(kind: Kind, step: str) -> None:
 @each
 def test_a_redirect_is_not_followed(kind: Kind) -> None:
     with double_of(kind, "redirect") as double:
-        assert send(kind, double).answer is Answer.CONFIGURATION
+        result = send(kind, double)
+        assert result.answer is Answer.CONFIGURATION
+        assert "redirects are not followed: check" in result.said
         assert double.elsewhere == 0
 
 

@@ -193,6 +193,8 @@ def status_said(status: int, key: str, prefix: str = "") -> str:
         404: f"there is no such webhook: check {key}",
         407: f"the proxy wants credentials: check {prefix}proxy",
     }
+    if 300 <= status <= 399:
+        return _advised(f"HTTP {status}", f"redirects are not followed: check {key}")
     return _advised(f"HTTP {status}", advice.get(status))
 
 
