@@ -139,7 +139,7 @@ def test_a_clock_set_back_by_a_day_hides_no_broken_channel() -> None:
         desk.after(60)
         at = desk.clock.us - 86400 * SECOND
         desk.standing = WELL._replace(
-            waiting=1, oldest_us=at, answer=answer, tried_us=at + SECOND, delivered_us=NOW
+            waiting=1, oldest_us=at, answer=answer, tried_us=at + 20 * SECOND, delivered_us=NOW
         )
         told_after = None
         for passed in range(20, 1200, 20):
