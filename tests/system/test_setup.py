@@ -13,7 +13,6 @@ from tests.feishu_double import TOKEN, FeishuDouble
 
 from .conftest import MakeHost
 from .nspawn import Host, free_port, wait_until
-from .people import Visit
 from .test_end_to_end import LOGIN, PROGRAM, SERVICE, Site, prepare
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
@@ -39,6 +38,16 @@ def site(
         host.run("cat > /root/secret", stdin=SECRET)
         yield Site(host, group, port, key, "journal")
     host.close()
+
+
+@pytest.fixture(autouse=True)
+def gone(site: Site) -> Iterator[None]:
+    """Nobody stays on behind a test that failed."""
+    yield
+    for visit in site.visits:
+        if not visit.ended:
+            visit.cut()
+    site.visits.clear()
 
 
 def test_without_a_unit_the_next_command_is_said(site: Site) -> None:
@@ -114,7 +123,7 @@ def test_a_removed_configuration_comes_back_with_its_comments(site: Site) -> Non
 
 
 def test_a_login_before_the_wait_does_not_count(site: Site) -> None:
-    before = Visit(site.port, "alice", "127.0.7.99", site.key)
+    before = site.visit()
     said = site.host.run(f"{PROGRAM} setup --yes --wait 1")
     before.leave()
     assert "nobody has logged in" in said
