@@ -23,7 +23,8 @@ from .running import append, login, run, until, write_config
 
 HASTY = """
 import sys
-from usersessionmon import app, watchers
+from usersessionmon import app
+from usersessionmon.wiring import watchers
 from usersessionmon.watching import channels, heartbeat
 app.ALIVE_SAVE_US, watchers.MINUTE_SECONDS = 200_000, 0.2
 channels.LOOK_SECONDS, heartbeat.CHANGED_SECONDS = 0.1, 0.1
