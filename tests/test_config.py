@@ -297,7 +297,10 @@ def test_a_file_that_must_be_one_is_no_pipe(tmp_path: Path) -> None:
         ("channels: {ops: {type: wecom, secret: x}}", "unknown key channels.ops.secret"),
         ("channels: {Ops: {type: apprise, urls: [x]}}", "channels: Ops must be up to 32 small"),
         ("channels: {terminal: {type: apprise, urls: [x]}}", "is the name of another channel"),
-        ("routes: [{to: [feishu]}]", "routes: no channel is called feishu; the channels are none"),
+        (
+            "routes: [{to: [feishu]}]",
+            "routes: no channel is called feishu; there is none without feishu.webhook_url",
+        ),
         ("routes: [{events: [logon], to: []}]", r"routes\[0\].events: must be a list of login"),
         ("routes: [{severity: high, to: []}]", r"routes\[0\].severity must be one of routine"),
         ("routes: [{networks: [x], to: []}]", r"routes\[0\].networks: must be addresses"),

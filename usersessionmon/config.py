@@ -181,6 +181,8 @@ class Settings:
         for name in dict.fromkeys(name for route in self.routes for name in route.to):
             if name not in known:
                 has = f"the channels are {', '.join(known) or 'none'}"
+                if name == FEISHU:
+                    has = "there is none without feishu.webhook_url (or its file)"
                 text = f"no channel is called {shown(name)}{nearest(name, known)}; {has}"
                 yield BadValueError("routes", text)
         for name in self.mention.on_duty:
