@@ -210,7 +210,11 @@ def test_a_digest_is_its_own_title_and_a_line_an_event_oldest_first() -> None:
     late = render_text(batch, now_us=NOW_US + 300_000_000, voice=Voice(UTC)).split("\n")
     assert late[0] == "会话通知汇总：2 条，延迟送达" and late[1:] == shown[1:]
     again = [queued(7, notice(login()), attempts=2), queued(9, notice(login()))]
-    assert "通知编号 7–7" in render_text(again, now_us=NOW_US, voice=Voice(UTC)).split("\n")[0]
+    title = render_text(again, now_us=NOW_US, voice=Voice(UTC)).split("\n")[0]
+    assert title == "会话通知汇总：2 条，重发，通知编号 7"
+    again = [queued(number, notice(login()), attempts=1) for number in (9, 7, 8)]
+    title = render_text(again, now_us=NOW_US, voice=Voice(UTC)).split("\n")[0]
+    assert title == "会话通知汇总：3 条，重发，通知编号 7–9"
 
 
 @pytest.mark.parametrize("name", ["אבג", "ابوبكر", "١٢٣", "a-אבג"])

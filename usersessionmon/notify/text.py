@@ -280,7 +280,8 @@ def _digest(say: Speaker, batch: Sequence[Queued], now_us: int) -> list[str]:
         title += say("，延迟送达")
     again = sorted(queued.number for queued in batch if queued.attempts)
     if again:
-        title += say("，重发，通知编号 {}").format(f"{again[0]}–{again[-1]}")
+        span = f"{again[0]}–{again[-1]}" if len(again) > 1 else again[0]
+        title += say("，重发，通知编号 {}").format(span)
     return [title, *(in_order(harmless(queued.notice.digest, LINE_LIMIT)) for queued in ordered)]
 
 
