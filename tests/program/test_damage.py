@@ -165,3 +165,24 @@ def test_damage_under_a_running_monitor(tmp_path: Path) -> None:
     assert output.decode().count("set aside as") == 1
     assert _titles(bot.texts())[0].startswith("用户登录通知 alice")
     assert sum("监控异常通知" in text for text in bot.texts()) == 1
+
+
+@pytest.mark.parametrize(
+    "harm", ["replace(fields, 'routine', 'xoutine')", "'[]'", "'{}'", "substr(fields, 1, 40)"]
+)
+def test_a_notice_that_means_nothing_holds_up_no_other(tmp_path: Path, harm: str) -> None:
+    log = tmp_path / "auth.log"
+    append(log, login(0, 10, "alice", 1) + login(1, 20, "bob", 2))
+    with FeishuDouble() as bot:
+        bot.always = "status:503"
+        config = write_config(tmp_path, log, url=bot.url)
+        assert run("run", "--once", "--from-start", "--config", str(config)).returncode == 0
+        connection = sqlite3.connect(tmp_path / "state" / "state.db")
+        with connection:
+            connection.execute(f"UPDATE notices SET fields = {harm} WHERE number = 1")
+        connection.close()
+        listed = run("outbox", "list", "--config", str(config))
+        assert listed.returncode == 1 and b"Traceback" not in listed.stderr
+        bot.always = ""
+        with monitor(config):
+            assert _titles(bot.wait_for(2)) == ["用户登录通知 bob", "监控异常通知 "]

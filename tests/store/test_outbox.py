@@ -335,3 +335,9 @@ def test_the_queue_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
     assert entries(new, Wanted("a"))[0].number == 7
     old.close()
     new.close()
+
+
+def test_what_a_later_version_added_is_left_out() -> None:
+    made = notice(login())
+    later = module.fields_of(made)[:-1] + ', "later": [1]}'
+    assert module.notice_of(later) == made

@@ -141,7 +141,11 @@ def _oldest(
 
 
 def _at_us(connection: sqlite3.Connection, number: int) -> int:
-    (fields,) = connection.execute(
-        "SELECT fields FROM notices WHERE number = ?", (number,)
+    """When it had happened; where that cannot be understood, when it was queued."""
+    fields, queued_us = connection.execute(
+        "SELECT fields, queued_us FROM notices WHERE number = ?", (number,)
     ).fetchone()
-    return int(json.loads(fields)["at_us"])
+    try:
+        return int(json.loads(fields)["at_us"])
+    except (ValueError, TypeError, KeyError):
+        return int(queued_us)

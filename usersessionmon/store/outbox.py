@@ -23,6 +23,7 @@ BUSY_MS = 1000
 """A worker asks again soon, so it need not hold out long for the main loop's transaction."""
 KEPT_ASIDE = 1000
 """Refused notices kept for each channel; older ones are dropped."""
+_FIELDS = frozenset(Notice.__dataclass_fields__)
 _ANNOUNCING = (
     "EXISTS (SELECT 1 FROM deliveries d WHERE d.channel = channels.name"
     " AND d.number = channels.announcement AND d.aside_us IS NULL)"
@@ -79,7 +80,7 @@ def copy_waiting(rows: Iterable[tuple[object, ...]], to: sqlite3.Connection) -> 
     for number, queued_us, fields, channel, attempts, plain, held_us, bundle in rows:
         try:
             notice = notice_of(str(fields))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except ValueError:
             continue
         if not all(isinstance(value, int) for value in (number, queued_us, attempts, plain)):
             continue
@@ -116,7 +117,7 @@ class SqliteOutbox:
         self._open: sqlite3.Connection | None = None
 
     def waiting(self, channel: str, limit: int, now_us: int) -> Sequence[Queued]:
-        with self._reading() as connection:
+        with self._reading() as connection, self._understanding():
             found = _due(connection, channel, limit, now_us, bundled=False)
             if len(found) < limit:
                 found += _due(connection, channel, limit - len(found), now_us, bundled=True)
@@ -222,7 +223,7 @@ class SqliteOutbox:
             drops.drop(connection, channel, old)
 
     def state(self, channel: str) -> ChannelState:
-        with self._reading() as connection:
+        with self._reading() as connection, self._understanding():
             return state_of(connection, channel)
 
     def save_state(self, channel: str, state: ChannelState) -> None:
@@ -259,6 +260,17 @@ class SqliteOutbox:
             found = trouble(self._path, error)
             if isinstance(found, DamagedError):
                 self._damaged(found)
+            raise found from error
+
+    @contextmanager
+    def _understanding(self) -> Iterator[None]:
+        """A row that means nothing would hold up all that come after it: it is damage, and what
+        else waits is saved from it."""
+        try:
+            yield
+        except ValueError as error:
+            found = DamagedError(self._path, "what waits for delivery cannot be understood")
+            self._damaged(found)
             raise found from error
 
     @contextmanager
@@ -314,9 +326,14 @@ def fields_of(notice: Notice) -> str:
 
 
 def notice_of(fields: str) -> Notice:
-    """What ``fields_of`` wrote.  Raises ValueError, TypeError, KeyError or AttributeError."""
-    kept: dict[str, Any] = json.loads(fields)
-    kept["severity"] = Severity(kept["severity"])
-    kept["pairs"] = tuple((name, value) for name, value in kept["pairs"])
-    kept["people"] = tuple(kept.get("people", ()))
-    return Notice(**kept)
+    """What ``fields_of`` wrote, without what only a later version knows.  Raises ValueError."""
+    try:
+        kept: dict[str, Any] = {
+            name: value for name, value in json.loads(fields).items() if name in _FIELDS
+        }
+        kept["severity"] = Severity(kept["severity"])
+        kept["pairs"] = tuple((name, value) for name, value in kept["pairs"])
+        kept["people"] = tuple(kept.get("people", ()))
+        return Notice(**kept)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError("no notice") from error

@@ -103,10 +103,13 @@ def entries(
         " ORDER BY d.number, d.channel LIMIT ?",
         (*values, -1 if limit is None else limit),
     )
-    return [
-        Entry(channel, number, notice_of(fields), queued_us, attempts, bool(plain), *rest)
-        for channel, number, fields, queued_us, attempts, plain, *rest in rows
-    ]
+    try:
+        return [
+            Entry(channel, number, notice_of(fields), queued_us, attempts, bool(plain), *rest)
+            for channel, number, fields, queued_us, attempts, plain, *rest in rows
+        ]
+    except ValueError as error:
+        raise sqlite3.DatabaseError("a notice cannot be understood") from error
 
 
 def count(connection: sqlite3.Connection, wanted: Wanted) -> int:
