@@ -210,7 +210,7 @@ class WorkerOf:
         self._clock = clock
         self._waker = Waker()
         self._writer = create_tables(path)
-        budget = budget_of(settings) if settings else None
+        budget = budget_of(settings, {}) if settings else None
         self._worker = DeliveryWorker(
             channel, lambda: SqliteOutbox(path), clock, self._waker, budget, random.Random(1)
         )

@@ -47,14 +47,19 @@ def test_what_waits_for_a_channel_that_a_reload_took_away_is_not_forgotten(tmp_p
         def standing(config: Path) -> dict[str, Any]:
             said = run("status", "--json", "--config", str(config)).stdout
             found: dict[str, Any] = json.loads(said)
-            return {one["channel"]: one for one in found["channels"]} | {"": found["trouble"]}
+            return {one["channel"]: one for one in found["channels"]} | {
+                "": found["trouble"],
+                "started": found["started"],
+            }
 
         config = configure("ops")
         with monitor(config, "--from-start") as process:
             fails.wait_for_requests(1)
             until(lambda: standing(config).get("ops", {}).get("waiting") == 1)
+            before = standing(config)["started"]
             configure("duty")
             process.send_signal(signal.SIGHUP)
+            until(lambda: standing(config)["started"] != before)
             append(log, login(1, 20, "bob", 2))
             until(lambda: "duty" in standing(config))
             found = standing(config)
@@ -67,3 +72,15 @@ def test_what_waits_for_a_channel_that_a_reload_took_away_is_not_forgotten(tmp_p
         with monitor(config):
             fails.always = ""
             assert "alice" in fails.wait_for(1)[0], "it is there again, and nothing was lost"
+
+
+def test_two_channels_of_one_bot_keep_its_limits_together(tmp_path: Path) -> None:
+    log = tmp_path / "auth.log"
+    log.touch()
+    with FeishuDouble() as bot:
+        other = f'channels: {{duty: {{type: feishu, webhook_url: "{bot.url}"}}}}'
+        with monitor(write_config(tmp_path, log, url=bot.url, more=other), "--from-start"):
+            append(log, [line for n in range(8) for line in login(n, 10 + n, f"u{n}", 5000 + n)])
+            told = "".join(bot.wait_for(16, 20))
+        assert all(told.count(f"用户名：u{n}\n") == 2 for n in range(8))
+        assert all(one.accepted for one in bot.requests())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections import deque
 
 from .base import Answer, Result
@@ -16,7 +17,8 @@ class Budget:
     """Exchanges in a sliding second and a sliding minute, with a reserve for the abnormal.
 
     Times are monotonic seconds.  An exchange counts from its end, so that a server, which sees it
-    earlier, never sees more than this in a window of its own.
+    earlier, never sees more than this in a window of its own.  Channels of one bot, each with a
+    thread of its own, share it.
     """
 
     def __init__(self, per_second: int = 4, per_minute: int = 80, reserve: int = 10) -> None:
@@ -24,6 +26,7 @@ class Budget:
         self._per_minute = per_minute
         self._reserve = reserve
         self._spent: deque[float] = deque(maxlen=per_minute + reserve)
+        self._lock = threading.Lock()
 
     @classmethod
     def unlimited(cls) -> Budget:
@@ -34,7 +37,8 @@ class Budget:
         """How many more exchanges this minute has room for."""
         if not self._per_second:
             return 1_000_000
-        used = sum(now - at < 60 for at in self._spent)
+        with self._lock:
+            used = sum(now - at < 60 for at in self._spent)
         return max(0, self._per_minute + (self._reserve if urgent else 0) - used)
 
     def wait(self, now: float, *, urgent: bool = False) -> float:
@@ -42,12 +46,14 @@ class Budget:
         if not self._per_second:
             return 0.0
         allowed = self._per_minute + (self._reserve if urgent else 0)
-        second = self._until(now, self._per_second, 1.0)
-        return max(second, self._until(now, allowed, 60.0))
+        with self._lock:
+            second = self._until(now, self._per_second, 1.0)
+            return max(second, self._until(now, allowed, 60.0))
 
     def spend(self, now: float) -> None:
         if self._per_second:
-            self._spent.append(now)
+            with self._lock:
+                self._spent.append(now)
 
     def _until(self, now: float, allowed: int, span: float) -> float:
         """Seconds until fewer than ``allowed`` exchanges lie within ``span``."""

@@ -50,6 +50,10 @@ def channel_of(name: str, where: str, settings: ChannelSettings, voice: Voice) -
             return apprise.make(name, where, settings, voice)
 
 
-def budget_of(settings: ChannelSettings) -> Budget:
-    """How fast the channel may be."""
-    return Budget(settings.per_second, settings.per_minute, settings.reserve)
+def budget_of(settings: ChannelSettings, shared: dict[tuple[str, str], Budget]) -> Budget:
+    """How fast the channel may be.  ``shared``: the budgets of the channels before this one, by
+    bot: the limits are the bot's, however many channels send to it."""
+    made = Budget(settings.per_second, settings.per_minute, settings.reserve)
+    if not isinstance(settings, (FeishuSettings, DingTalkSettings, WeComSettings)):
+        return made
+    return shared.setdefault((settings.webhook_url, settings.webhook_url_file), made)

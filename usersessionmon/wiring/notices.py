@@ -59,8 +59,9 @@ def channels_of(
     Raises UserError when a file that one of them names cannot be used."""
     check_files(settings)  # all that is wrong at once
     voice = Voice(zone, settings.language.value, settings.people)
+    shared: dict[tuple[str, str], Budget] = {}
     found = [
-        (channel_of(name, where_of(name), channel, voice), budget_of(channel))
+        (channel_of(name, where_of(name), channel, voice), budget_of(channel, shared))
         for name, channel in settings.all_channels().items()
     ]
     return found or [(TerminalChannel(stream, voice=voice), Budget.unlimited())]
