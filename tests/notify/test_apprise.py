@@ -144,6 +144,14 @@ def test_no_means_unknown_and_does_not_say_where(status: int) -> None:
         assert send(made).answer is A.DELIVERED
 
 
+def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody is there
+    with hooks() as there:
+        assert send(channel(there.url())).answer is Answer.DELIVERED
+        assert len(there.taken) == 1
+
+
 def test_no_redirect_is_followed() -> None:
     import apprise
 

@@ -13,6 +13,7 @@ alone.
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -150,6 +151,8 @@ def _library(where: str) -> Any:
             "make install) as root brings it, or pip install apprise beside the program"
         ) from error
     _silence()
+    # Nobody here goes by the environment's proxy; this library would, and has no setting for it.
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
     return apprise
 
 
