@@ -94,6 +94,8 @@ def test_the_schema_takes_what_the_program_takes(capsys: Capture) -> None:
     assert main(["config", "schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
     jsonschema.Draft202012Validator.check_schema(schema)
+    file = EXAMPLE.with_name("config.schema.json")
+    assert schema == json.loads(file.read_text()), f"make it anew: config schema > {file.name}"
     assert valid(EXAMPLE.read_text()) and valid(TEXT) and valid("")
 
 
