@@ -24,7 +24,8 @@ LOW: dict[str, set[str]] = {
     "schema": set(),
     "layers": {"errors", "strict"},
     "yamledit": {"errors", "strict"},
-    "detect": {"model", "strict"},  # pure; strict for what its settings refuse
+    "fitting": {"strict"},
+    "detect": {"fitting", "model", "strict"},  # pure; strict for what its settings refuse
     "config": {
         *("detect", "errors", "layers", "metrics.settings", "model", "strict"),
         *("notify.secret", "notify.settings", "watching.settings"),
@@ -36,7 +37,7 @@ LOW: dict[str, set[str]] = {
     "sources": {"clock", "envelope", "errors", "model"},
     "host": {"errors", "model"},
     "store": {"errors", "model", "notify.base"},  # the outbox gives what delivery asks for
-    "notify": {"clock", "contract", "entries", "errors", "model", "strict"},
+    "notify": {"clock", "contract", "entries", "errors", "fitting", "model", "strict"},
     "byheart": {"model", "rules", "sessions"},
     "pipeline": {"byheart", "model", "rules", "sessions"},
     "alarm": {"model", "rules"},

@@ -6,7 +6,7 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection, Error
@@ -19,6 +19,22 @@ from usersessionmon.store.faults import trouble
 from usersessionmon.store.place import changing, reading, state_dir
 
 from .output import complain, printable
+
+
+def add_actions(
+    parser: argparse.ArgumentParser, actions: Mapping[str, tuple[str, str]]
+) -> dict[str, argparse.ArgumentParser]:
+    """The actions of a command (``rules list``, …), each with its text and an example."""
+    group = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    made = {}
+    for name, (text, example) in actions.items():
+        made[name] = action = group.add_parser(
+            name, help=text, description=text, epilog=f"Example: {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS,
+                            help="the configuration to use")  # fmt: skip
+    return made
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

@@ -15,6 +15,7 @@ from usersessionmon.config import Settings, find_config, load
 from usersessionmon.layers import origins, read_layers
 from usersessionmon.schema import schema_of
 
+from .common import add_actions
 from .migrate import migrate
 from .output import cell, say, say_json, table
 
@@ -41,14 +42,7 @@ class Value(NamedTuple):
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, (text, example) in _ACTIONS.items():
-        action = actions.add_parser(
-            name, help=text, description=text, epilog=f"Example: {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS,
-                            help="the configuration to use")  # fmt: skip
+    for name, action in add_actions(parser, _ACTIONS).items():
         if name == "migrate":
             action.add_argument("old", metavar="OLD", help="the file of the Go original")
             action.add_argument("--output", metavar="NEW", help="the file to make (mode 0640), in "

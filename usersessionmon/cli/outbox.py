@@ -18,7 +18,7 @@ from usersessionmon.store.outbox_view import Entry, Wanted
 from usersessionmon.store.place import holder
 from usersessionmon.strict import nearest
 
-from .common import changed_state_of, folder_of, saved_state_of, settings_of
+from .common import add_actions, changed_state_of, folder_of, saved_state_of, settings_of
 from .output import cell, micros_text, say, say_json, span_text, table
 
 EXAMPLE = "user-session-monitor outbox list --failed"
@@ -38,14 +38,7 @@ _REASONS = 3
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, (text, example) in _ACTIONS.items():
-        action = actions.add_parser(
-            name, help=text, description=text, epilog=f"Example: {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS,
-                            help="the configuration to use")  # fmt: skip
+    for name, action in add_actions(parser, _ACTIONS).items():
         action.add_argument("--channel", metavar="NAME", help="only of this channel")
         if name != "retry":
             action.add_argument("--failed", action="store_true", help="only what was refused")

@@ -24,7 +24,7 @@ from usersessionmon.sources.archive import ReadOptions, Tally, read_path
 from usersessionmon.wiring.here import look_around
 from usersessionmon.wiring.log import rules_of
 
-from .common import check_path, settings_if_any
+from .common import add_actions, check_path, settings_if_any
 from .output import cell, complain, say, say_json, table, warn
 
 EXAMPLE = (
@@ -54,15 +54,8 @@ _ACTIONS = {
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, (text, example) in _ACTIONS.items():
-        action = actions.add_parser(
-            name, help=text, description=text, epilog=f"Example: {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
+    for name, action in add_actions(parser, _ACTIONS).items():
         action.add_argument("--json", action="store_true", help="JSON Lines")
-        action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS,
-                            help="the configuration to use")  # fmt: skip
         if name == "explain":
             action.add_argument(
                 "lines", metavar="LINE", nargs="+", help="a log line; - reads lines"

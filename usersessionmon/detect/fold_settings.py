@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from usersessionmon.fitting import networks_mistakes
 from usersessionmon.strict import BadValueError, refuse, shown
 
 from . import windows
-from .settings import networks_mistakes, windows_mistakes
+from .settings import windows_mistakes
 
 PURPOSES = 32
 LINGER_MINUTES = 1440

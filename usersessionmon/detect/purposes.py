@@ -5,11 +5,10 @@ The first purpose that fits a login is that of its session: a logout names neith
 
 from __future__ import annotations
 
-import fnmatch
-import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from usersessionmon.fitting import Networks, is_named
 from usersessionmon.model import Change, ChangeKind, NamedBy, Tally
 
 from .fold_settings import PURPOSES, FoldSettings, PurposeSettings, Tell
@@ -122,31 +121,18 @@ class Purposes:
 class _Purpose:
     def __init__(self, settings: PurposeSettings) -> None:
         self._asked = settings
-        self._networks = tuple(
-            ipaddress.ip_network(text, strict=False) for text in settings.networks
-        )
+        self._networks = Networks(settings.networks)
 
     def fits(self, change: Change) -> bool:
         """Whether a change is all that is asked for."""
         asked = self._asked
         return (
-            (not asked.users or _is_named(change.user, asked.users))
-            and (not asked.hosts or _is_named(change.host, asked.hosts))
+            (not asked.users or is_named(change.user, asked.users))
+            and (not asked.hosts or is_named(change.host, asked.hosts))
             and (not asked.methods or change.method in asked.methods)
             and (not asked.keys or bool(_keys(change) & {*asked.keys}))
-            and (not self._networks or self._is_near(change.ip))
+            and (not self._networks or self._networks.hold(change.ip))
         )
-
-    def _is_near(self, ip: str | None) -> bool:
-        try:
-            address = ipaddress.ip_address((ip or "").partition("%")[0])
-        except ValueError:
-            return False
-        return any(address in network for network in self._networks)
-
-
-def _is_named(name: str | None, patterns: Iterable[str]) -> bool:
-    return name is not None and any(fnmatch.fnmatchcase(name, one) for one in patterns)
 
 
 def _keys(change: Change) -> set[str | None]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import tzinfo
 
+from usersessionmon.fitting import Networks
 from usersessionmon.model import Change, ChangeKind
 
 from . import windows
@@ -31,9 +31,7 @@ class Quiet:
         self._users = frozenset(settings.users)
         self._methods = frozenset(settings.methods)
         self._hosts = frozenset(settings.hosts)
-        self._networks = tuple(
-            ipaddress.ip_network(text, strict=False) for text in settings.networks
-        )
+        self._networks = Networks(settings.networks)
         self._any = settings != QuietSettings()
         self._sessions = Shelf("quiet", Row, SESSIONS)
         self.shelves = (self._sessions,)
@@ -59,15 +57,8 @@ class Quiet:
             change.user in self._users
             or change.method in self._methods
             or change.host in self._hosts
-            or (bool(self._networks) and change.ip is not None and self._near(change.ip))
+            or self._networks.hold(change.ip)
         )
-
-    def _near(self, ip: str) -> bool:
-        try:
-            address = ipaddress.ip_address(ip.partition("%")[0])
-        except ValueError:
-            return False
-        return any(address in network for network in self._networks)
 
 
 class Maintenance:

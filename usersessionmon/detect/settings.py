@@ -6,11 +6,11 @@ notice, or one notice for many failures.  What keeps notices back is off by defa
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from usersessionmon.fitting import networks_mistakes
 from usersessionmon.strict import BadValueError, refuse
 
 from . import windows
@@ -32,17 +32,6 @@ def windows_mistakes(key: str, texts: tuple[str, ...]) -> Iterator[BadValueError
             windows.parse(text)
         except ValueError:
             yield BadValueError(key, f"must be a list of {windows.SHAPE}")
-            return
-
-
-def networks_mistakes(key: str, networks: tuple[str, ...]) -> Iterator[BadValueError]:
-    """One mistake when any of them is no network."""
-    for text in networks:
-        try:
-            ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            example = "must be addresses or networks such as 192.0.2.0/24 or 2001:db8::/32"
-            yield BadValueError(key, example)
             return
 
 

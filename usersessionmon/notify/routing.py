@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fnmatch
-import ipaddress
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
+from usersessionmon.fitting import Networks, is_named
 from usersessionmon.model import Notice, Severity
 
 from .base import Posted
@@ -80,9 +79,7 @@ class _Route:
     def __init__(self, settings: RouteSettings) -> None:
         self.to = tuple(dict.fromkeys(settings.to))
         self._settings = settings
-        self._networks = tuple(
-            ipaddress.ip_network(text, strict=False) for text in settings.networks
-        )
+        self._networks = Networks(settings.networks)
 
     def fits(self, notice: Notice) -> bool:
         """Whether the notice is all that the route asks for."""
@@ -90,21 +87,7 @@ class _Route:
         return (
             (not asked.events or notice.kind in asked.events)
             and (asked.severity is None or notice.severity == asked.severity)
-            and (not asked.users or _is_named(notice.user, asked.users))
-            and (not asked.hosts or _is_named(notice.host, asked.hosts))
-            and (not self._networks or self._is_near(notice.ip))
+            and (not asked.users or is_named(notice.user, asked.users))
+            and (not asked.hosts or is_named(notice.host, asked.hosts))
+            and (not self._networks or self._networks.hold(notice.ip))
         )
-
-    def _is_near(self, ip: str | None) -> bool:
-        if ip is None:
-            return False
-        try:
-            # many failures may be of a whole /64
-            address = ipaddress.ip_interface(ip.partition("%")[0]).ip
-        except ValueError:
-            return False
-        return any(address in network for network in self._networks)
-
-
-def _is_named(name: str | None, patterns: Iterable[str]) -> bool:
-    return name is not None and any(fnmatch.fnmatchcase(name, one) for one in patterns)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from usersessionmon.fitting import networks_mistakes
 from usersessionmon.model import Severity
 from usersessionmon.strict import BadValueError, refuse
 
@@ -318,17 +319,6 @@ _MAIL = re.compile(
     rf"(?=.{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?=.{{1,253}}$)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*"
 )
 _RECIPIENTS = 50
-
-
-def networks_mistakes(key: str, networks: tuple[str, ...]) -> Iterator[BadValueError]:
-    """One mistake when any of them is no network."""
-    for text in networks:
-        try:
-            ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            example = "must be addresses or networks such as 192.0.2.0/24 or 2001:db8::/32"
-            yield BadValueError(key, example)
-            return
 
 
 def check_webhook(key: str, url: str) -> None:
