@@ -15,7 +15,6 @@ from types import FrameType
 from usersessionmon import __version__
 from usersessionmon.clock import Clock, Waker
 from usersessionmon.entries import Entry, entry
-from usersessionmon.errors import TroubleError
 from usersessionmon.model import Batch, Change, Moment, Notice, Record
 from usersessionmon.notify import delivery
 from usersessionmon.notify.base import Dropped
@@ -30,7 +29,7 @@ from usersessionmon.sources.base import Source
 from usersessionmon.store import counts, db, detectors, drops, outbox, retention, state
 from usersessionmon.store.damage import REBUILD, UNTOLD
 from usersessionmon.store.drops import Policy
-from usersessionmon.store.faults import DamagedError, may_pass, trouble
+from usersessionmon.store.faults import DamagedError, RemovedError, may_pass, trouble
 from usersessionmon.store.retention import Limits
 from usersessionmon.tellers import Teller
 from usersessionmon.telling import Telling
@@ -228,6 +227,8 @@ class Monitor:
             self.facts[REFUSED] = f"{self.clock.now_us()} {problems[0]}"
             self._save((), self.clock.now_us())
             return
+        self._check_at = 0.0
+        self._check_state()  # else the next life would not know that there was one
         LOG.info("beginning anew with the configuration as it is now", extra=entry(Entry.RELOADED))
         self.again = True
 
@@ -307,7 +308,7 @@ class Monitor:
     # --- saving -----------------------------------------------------------------------------------
 
     def _check_state(self) -> None:
-        """Raise TroubleError when the state's file is not the one that is open any more."""
+        """Raise RemovedError when the state's file is not the one that is open any more."""
         now = self.clock.monotonic()
         if now < self._check_at:
             return
@@ -320,7 +321,7 @@ class Monitor:
         if self._identity is None:
             self._identity = identity
         if identity is None or identity != self._identity:
-            raise TroubleError(
+            raise RemovedError(
                 f"{self.file}: was removed or replaced while the monitor was running; start it "
                 "again (what was not told yet is read from the log again where it still is)"
             )

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,12 +52,15 @@ timezone: UTC
 
 
 @contextmanager
-def monitor(config: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def monitor(
+    config: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """``run`` in the background; killed at the end if it still lives."""
     process = subprocess.Popen(
         command("run", "--config", str(config), *arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        env=env,
     )
     try:
         yield process

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.feishu_double import FeishuDouble
+
 from .running import append, command, end, login, logout, monitor, run, until, write_config
 
 
@@ -43,8 +45,67 @@ def test_a_link_or_a_pipe_in_the_state_is_never_followed(
     assert victim.read_text() == "precious"
 
 
-@pytest.mark.parametrize("what", ["directory", "file"])
-def test_a_state_that_is_taken_away_ends_the_monitor(tmp_path: Path, what: str) -> None:
+def _take_away(state: Path, what: str) -> None:
+    if what == "directory":
+        shutil.rmtree(state)
+    elif what == "files":
+        shutil.rmtree(state)
+        state.mkdir()
+    elif what == "database":
+        (state / "state.db").unlink()
+    else:  # as in the unit: the directory is gone, and cannot be made again
+        shutil.rmtree(state)
+        state.write_text("in the way")
+
+
+@pytest.mark.parametrize("what", ["directory", "files", "database", "for good"])
+def test_a_state_that_is_taken_away_goes_on_with_the_next_start(tmp_path: Path, what: str) -> None:
+    log = tmp_path / "auth.log"
+    log.touch()
+    state, between = tmp_path / "state", tmp_path / "between"
+    between.mkdir()
+    environment = {**os.environ, "RUNTIME_DIRECTORY": str(between)}
+    with FeishuDouble() as group:
+        config = write_config(tmp_path, log, url=group.url)
+        with monitor(config, "--from-start", env=environment) as process:
+            append(log, login(0, 10, "alice", 1))
+            group.wait_for(1)
+            _take_away(state, what)
+            append(log, login(1, 20, "bob", 2))
+            group.wait_for(2)
+            assert process.wait(timeout=15) == 1
+            assert process.stdout is not None
+            said = process.stdout.read()
+        assert b"was removed or replaced while the monitor was running" in said
+        assert b"the next start goes on with it" in said
+        append(
+            log, logout(2, 10, "alice", 1) + login(3, 30, "carol", 3) + logout(4, 30, "carol", 3)
+        )
+        if what == "for good":
+            state.unlink()
+        with monitor(config, env=environment) as process:
+            group.wait_for(5)
+            assert end(process)[0] == 0
+        assert [text.count("用户登录通知") for text in group.texts()] == [1, 1, 0, 1, 0]
+        assert list(between.iterdir()) == []
+        rows = run("history", "--json", "--config", str(config)).stdout.splitlines()
+        assert len(rows) == 3
+
+
+def test_a_reload_goes_on_with_a_state_that_was_taken_away(tmp_path: Path) -> None:
+    log = tmp_path / "auth.log"
+    log.touch()
+    config = write_config(tmp_path, log)
+    with monitor(config, "--from-start") as process:
+        append(log, login(0, 10, "alice", 1))
+        until(lambda: b"alice" in run("who", "--json", "--config", str(config)).stdout)
+        shutil.rmtree(tmp_path / "state")
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(timeout=15) == 1
+    assert (tmp_path / "state" / "state.db.new").exists()
+
+
+def test_a_state_that_was_put_in_the_place_of_another_stays(tmp_path: Path) -> None:
     log = tmp_path / "auth.log"
     log.touch()
     config = write_config(tmp_path, log)
@@ -52,13 +113,11 @@ def test_a_state_that_is_taken_away_ends_the_monitor(tmp_path: Path, what: str) 
     with monitor(config, "--from-start") as process:
         append(log, login(0, 10, "alice", 1))
         until(lambda: b"alice" in run("who", "--json", "--config", str(config)).stdout)
-        if what == "directory":
-            shutil.rmtree(state)
-        else:
-            (state / "state.db").unlink()
+        shutil.copytree(state, tmp_path / "other")
+        shutil.rmtree(state)
+        (tmp_path / "other").rename(state)
         assert process.wait(timeout=15) == 1
-        assert process.stdout is not None
-        assert b"was removed or replaced while the monitor was running" in process.stdout.read()
+    assert sorted(path.name for path in state.iterdir() if "new" in path.name) == []
 
 
 def test_an_end_that_is_split_over_two_runs_is_one_logout(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ REBUILD = "rebuild_us"
 """The fact that says up to when (microseconds UTC) the log was told of before the damage."""
 UNTOLD = "damaged_untold"
 """The fact that says that nobody was told of the damage yet."""
-_BUILT, _READY = "state.db.building", "state.db.new"
+_BUILT, READY = "state.db.building", "state.db.new"
+"""A state under way, and a whole one that takes its place when the next monitor starts."""
 _ASIDE = re.compile(r"state\.db\.damaged-(\d{8}T\d{6}Z(?:-\d+)?)")
 _FACTS = ("forged_told_us", "forged_waiting", "report_us", "chat_us", "alive_us", "boot")
 """What is carried over of the facts: when people were last told of forged lines, of the day and
@@ -75,7 +76,7 @@ class Damage:
 def begin(folder: Path) -> None:
     """Make the state's file when there is none: all of it or nothing, so that an empty one is
     always a damaged one.  Raises sqlite3.Error and OSError."""
-    file, ready = folder / db.FILE_NAME, folder / _READY
+    file, ready = folder / db.FILE_NAME, folder / READY
     if file.exists():
         return
     if not ready.exists():
@@ -101,11 +102,11 @@ def set_aside(folder: Path, why: str, now_us: int) -> Damage:
     aside = _free_name(folder, now_us)
     with closing(_build(folder)) as new:
         damage = _save_what_is_left(file, new, Damage(aside, now_us, why, now_us, 0, 0))
-    (folder / _BUILT).replace(folder / _READY)
+    (folder / _BUILT).replace(folder / READY)
     for suffix in SUFFIXES:
         with suppress(FileNotFoundError):
             file.with_name(file.name + suffix).replace(aside.with_name(aside.name + suffix))
-    (folder / _READY).replace(file)
+    (folder / READY).replace(file)
     _sync(folder)
     for old in asides(folder)[:-KEPT]:
         for suffix in SUFFIXES:

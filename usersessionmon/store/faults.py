@@ -35,6 +35,10 @@ class DamagedError(TroubleError):
         self.why = why
 
 
+class RemovedError(TroubleError):
+    """The state's file was removed or replaced while it was open."""
+
+
 def primary_code(error: sqlite3.Error) -> int:
     """SQLite's result code without its extension; 0 when the error is not SQLite's own."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from usersessionmon.errors import TroubleError
 
-from . import damage, db
+from . import damage, db, rescue
 from .faults import DamagedError, primary_code, trouble
 
 DEFAULT_DIR = "/var/lib/user-session-monitor"
@@ -205,6 +205,7 @@ def open_state(path: Path) -> sqlite3.Connection:
     file = path / db.FILE_NAME
     _check_regular(file)
     try:
+        rescue.take_up(path)
         damage.begin(path)
         if file.stat().st_size == 0:
             raise DamagedError(file, "it is empty")

@@ -25,10 +25,10 @@ from usersessionmon.sessions.engine import Engine
 from usersessionmon.silence import SINCE
 from usersessionmon.sources.base import Source
 from usersessionmon.stock import moment_of
-from usersessionmon.store import db, detectors, state
+from usersessionmon.store import db, detectors, rescue, state
 from usersessionmon.store.damage import Damage, set_aside
 from usersessionmon.store.drops import Policy
-from usersessionmon.store.faults import DamagedError, trouble
+from usersessionmon.store.faults import DamagedError, RemovedError, trouble
 from usersessionmon.store.place import holder, locked, make_dir, open_state, state_dir
 from usersessionmon.store.retention import Limits
 
@@ -181,6 +181,13 @@ def monitor(
                 told=(f"{choice.path}: is not there; waiting for it",),
                 facts={"why": choice.why, SINCE: "", **watchers.facts},
             )
+        except RemovedError:
+            left = rescue.leave(connection, folder)
+            if left is not None:
+                LOG.warning(
+                    "%s: the state is kept as %s, and the next start goes on with it", file, left
+                )
+            raise
         finally:
             watchers.close()
             metering.close()
