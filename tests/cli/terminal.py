@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import select
+import signal
 import subprocess
 import termios
 import time
@@ -55,7 +56,8 @@ class Terminal:
 
 
 def _take_terminal() -> None:
-    """So that Ctrl-C is the program's."""
+    """So that Ctrl-C is the program's, although the tests may run where it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
