@@ -53,14 +53,18 @@ timezone: UTC
 
 @contextmanager
 def monitor(
-    config: Path, *arguments: str, env: Mapping[str, str] | None = None
+    config: Path | None,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """``run`` in the background; killed at the end if it still lives."""
     process = subprocess.Popen(
-        command("run", "--config", str(config), *arguments),
+        command("run", *([] if config is None else ["--config", str(config)]), *arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=env,
+        cwd=cwd,
     )
     try:
         yield process

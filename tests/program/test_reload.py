@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.feishu_double import FeishuDouble
 from tests.program import running
 from tests.program.running import monitor, run, until, write_config
+from usersessionmon.config import SYSTEM_CONFIG
 
 LOGIN = (
     "2026-11-21T08:{minute:02}:00+00:00 web-1 sshd[{pid}]: Accepted password for {user} from"
@@ -94,6 +96,35 @@ def test_a_bad_configuration_is_refused_and_the_old_one_stays(tmp_path: Path) ->
             assert status(config)["reload_refused"] is None
             code, output = running.end(process)
             assert code == 0 and all(problem in output for problem in BAD.values())
+
+
+@pytest.mark.skipif(SYSTEM_CONFIG.exists(), reason="this host has a configuration of its own")
+def test_a_configuration_that_is_gone_is_no_reason_to_tell_nobody(tmp_path: Path) -> None:
+    """The file that is looked for where none is named."""
+    log = tmp_path / "auth.log"
+    log.touch()
+    (tmp_path / "config").mkdir()
+    with FeishuDouble() as double:
+        config = write_config(tmp_path, log, url=double.url).rename(tmp_path / "config/config.yaml")
+        environment = {**os.environ, "USM__STATE__DIR": str(tmp_path / "state")}
+
+        def ask(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+            return run(*arguments, env=environment, cwd=tmp_path)
+
+        with monitor(None, env=environment, cwd=tmp_path) as process:
+            until(lambda: ask("status", "--json").returncode == 0)
+            config.rename(tmp_path / "away")
+            checked = ask("check", "--configuration")
+            assert checked.returncode == 2
+            assert "config/config.yaml: is not there any more" in checked.stderr.decode()
+            hang_up(process)
+            append(log, "alice", 1)
+            assert "alice" in double.wait_for(1)[0]
+            until(lambda: b"is not there any more" in ask("status").stdout)
+            (tmp_path / "away").rename(config)
+            assert ask("check", "--configuration").returncode == 0
+            code, output = running.end(process)
+            assert code == 0 and "reload refused" in output
 
 
 def _refusal(config: Path) -> str:

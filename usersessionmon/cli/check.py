@@ -19,15 +19,15 @@ from usersessionmon.notify.courier import BatchChannel
 from usersessionmon.notify.pace import Budget
 from usersessionmon.rules import selftest
 from usersessionmon.rules.pack import own_rules
-from usersessionmon.store import db
+from usersessionmon.store import db, state
 from usersessionmon.store.faults import is_full
 from usersessionmon.store.place import check_whole, holder, reading
 from usersessionmon.wiring.here import look_around, zone_of
 from usersessionmon.wiring.log import choose_source, rules_of
-from usersessionmon.wiring.monitor import config_problems
+from usersessionmon.wiring.monitor import CONFIG, config_problems
 from usersessionmon.wiring.notices import channels_of
 
-from .common import folder_of
+from .common import folder_of, state_of
 from .output import say, say_json
 
 EXAMPLE = "user-session-monitor check"
@@ -77,9 +77,20 @@ def main(options: argparse.Namespace) -> int:
 
 def _would_be_taken(path: str | None, settings: Settings) -> None:
     """Raise UserError with all that a reload refuses."""
-    problems = config_problems(path, settings)
+    problems = config_problems(path, settings, _began_with(settings))
     if problems:
         raise UserError(problems)
+
+
+def _began_with(settings: Settings) -> str:
+    """The configuration file of the monitor that runs on this state; empty where it is unknown."""
+    try:
+        if holder(folder_of(settings)) is None:
+            return ""
+        with state_of(settings) as connection:
+            return "" if connection is None else state.read_facts(connection).get(CONFIG, "")
+    except TroubleError:
+        return ""
 
 
 def _looked(

@@ -13,9 +13,10 @@ import sys
 from functools import partial
 from types import FrameType
 
+from usersessionmon.config import find_config, load
 from usersessionmon.store.faults import DamagedError
 
-from .common import log_to_stderr, settings_of
+from .common import log_to_stderr
 
 DAMAGES = 3
 """A state that is found damaged so often in one life of the process is no accident any more."""
@@ -44,7 +45,8 @@ def main(options: argparse.Namespace) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     from usersessionmon.wiring import monitor as wiring
 
-    settings = settings_of(options)
+    file = find_config(options.config)
+    settings = load(file)
     log_to_stderr(settings.log.level.value)
     os.umask(0o027)  # the state is for its owner and its group
     for left in reversed(range(DAMAGES)):
@@ -53,7 +55,10 @@ def main(options: argparse.Namespace) -> int:
             with wiring.monitor(
                 settings, from_start=options.from_start, once=options.once, stream=sys.stdout
             ) as monitor:
-                monitor.look_anew = partial(wiring.config_problems, options.config, settings)
+                began_with = monitor.facts[wiring.CONFIG] = str(file or "")
+                monitor.look_anew = partial(
+                    wiring.config_problems, options.config, settings, began_with
+                )
                 monitor.handle_signals(on_terminal=sys.stdin is not None and sys.stdin.isatty())
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
                 monitor.run()

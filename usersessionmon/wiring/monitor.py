@@ -60,6 +60,8 @@ from .notices import (
 from .watchers import Post, Watchers, watchers_of
 
 LOG = logging.getLogger("usersessionmon")
+CONFIG = "config"
+"""The fact that says with which file the monitor began; empty: with none."""
 
 
 def load_engine(connection: sqlite3.Connection, file: Path) -> Engine:
@@ -73,11 +75,15 @@ def load_engine(connection: sqlite3.Connection, file: Path) -> Engine:
         ) from error
 
 
-def config_problems(path: str | None, running: Settings) -> Sequence[str]:
+def config_problems(path: str | None, running: Settings, began_with: str = "") -> Sequence[str]:
     """What is wrong with the configuration as it is now, a line each: ``path`` as the command line
-    gave it.  ``running``: what the monitor that asks began with."""
+    gave it.  ``running``, ``began_with``: the settings and the file of the monitor that asks; the
+    file is missed when it is gone, for the defaults tell nobody."""
     try:
-        settings = load(find_config(path))
+        file = find_config(path)
+        if file is None and began_with:
+            return (f"{began_with}: is not there any more; put it back, or stop the monitor",)
+        settings = load(file)
         rules_of(settings, look_around(settings).os_ids)
         check_channels(settings)
         folder = state_dir(settings.state.dir)
