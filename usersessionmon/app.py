@@ -105,6 +105,8 @@ class Monitor:
     """What may wait for each channel; None: everything."""
     told_us: int | None = None
     """What happened until then was told before the state had to be rebuilt."""
+    elsewhere_us: int | None = None
+    """What was logged until then another source has told of."""
     opening: Sequence[Notice] = ()
     """Told at the beginning."""
     once: bool = False
@@ -251,7 +253,7 @@ class Monitor:
         if not self._placed:
             self._placed = True
             self._take_place()
-        batch = self._read(BATCH)
+        batch = self._without_known(self._read(BATCH))
         self._lines += batch.lines
         changes = [self.look(change) for change in self.pipeline.process(batch.records)]
         changes = [self.know(self.pipeline.engine, change) for change in changes]
@@ -277,6 +279,16 @@ class Monitor:
         elif abs(now - self._saved_us) >= (IDLE_SAVE_US if batch.position else ALIVE_SAVE_US):
             self._save((), now)
         return batch.at_end
+
+    def _without_known(self, batch: Batch) -> Batch:
+        """Without what another source has told of, until this one is up to its end."""
+        if self.elsewhere_us is None:
+            return batch
+        records = [one for one in batch.records if one.time.us > self.elsewhere_us]
+        if batch.at_end:
+            self.elsewhere_us = None
+            self.facts[state.ELSEWHERE] = ""
+        return batch._replace(records=records)
 
     def _has_gap(self, batch: Batch) -> bool:
         """Whether lines may be missing since this was asked last."""

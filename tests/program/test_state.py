@@ -92,6 +92,34 @@ def test_a_state_that_is_taken_away_goes_on_with_the_next_start(tmp_path: Path, 
         assert len(rows) == 3
 
 
+def test_back_to_a_log_of_before_nothing_is_told_again_and_nothing_lost(tmp_path: Path) -> None:
+    """One log in two places: what the other one told of is known, what came since is not."""
+    logs = [tmp_path / "auth.log", tmp_path / "messages"]
+
+    def write(lines: list[str]) -> None:
+        for log in logs:
+            append(log, lines)
+
+    def told(number: int) -> str:
+        write_config(tmp_path, logs[number])
+        return run("run", "--once", "--config", str(config)).stdout.decode()
+
+    write([])
+    config = write_config(tmp_path, logs[0])
+    assert told(0) == ""
+    write(login(0, 10, "alice", 1))
+    assert told(0).count("用户登录通知") == 1
+    assert "通知" not in told(1)
+    write(login(10, 20, "bob", 2) + logout(20, 20, "bob", 2))
+    assert told(1).count("通知") == 2
+    write(login(30, 30, "carol", 3) + logout(40, 10, "alice", 1))
+    last = told(0)
+    assert "bob" not in last
+    assert (last.count("用户登录通知"), last.count("用户登出通知")) == (1, 1)
+    assert "通知" not in told(0) + told(1) + told(0)
+    assert run("history", "--json", "--config", str(config)).stdout.count(b"\n") == 3
+
+
 def test_a_reload_goes_on_with_a_state_that_was_taken_away(tmp_path: Path) -> None:
     log = tmp_path / "auth.log"
     log.touch()

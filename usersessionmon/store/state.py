@@ -20,6 +20,10 @@ _LATER = ("elevated_to", "became", "key_name", "key_named_by")
 """Columns that a state of an older version does not have."""
 _COLUMNS = ", ".join((_FIRST, *_LATER))
 
+ELSEWHERE = "elsewhere_us"
+"""The fact that says what ``told_elsewhere_us`` does, until the source is up to its end."""
+SAME_LINE_US = 1_000_000
+"""One line may be this much later in one log than in another: some write whole seconds."""
 _PORTION = 1000
 """Sessions that are read at once."""
 _REPLACE = (
@@ -49,6 +53,22 @@ def read_position(connection: sqlite3.Connection, source: str) -> str | None:
 
 def write_position(connection: sqlite3.Connection, source: str, value: str, now_us: int) -> None:
     connection.execute("REPLACE INTO position VALUES (?, ?, ?)", (source, value, now_us))
+
+
+def told_elsewhere_us(
+    connection: sqlite3.Connection, source: str, facts: Mapping[str, str]
+) -> int | None:
+    """Up to when another source was followed since this one was; what this one has of that time is
+    known.  None when nothing is.  ``facts``: as they were saved."""
+    newest = connection.execute(
+        "SELECT source, saved_us FROM position ORDER BY saved_us DESC LIMIT 1"
+    ).fetchone()
+    text = facts.get(ELSEWHERE, "")
+    if newest is not None and newest[0] != source:
+        last = facts.get("last_line_us", "")
+        if last.isdecimal():  # a line from the future says nothing of the time until then
+            text = str(min(int(last) + SAME_LINE_US, newest[1]))
+    return int(text) if text.isdecimal() else None
 
 
 def read_engine(connection: sqlite3.Connection) -> tuple[list[str], list[str]]:

@@ -121,6 +121,7 @@ def monitor(
             key = position_key(choice)
             position = state.read_position(connection, key)
             kept = state.read_facts(connection)
+            elsewhere_us = state.told_elsewhere_us(connection, key, kept)
             damage = Damage.load(kept)
             rebuilding = damage is not None and bool(damage.told_us)
             engine = load_engine(connection, file)
@@ -182,10 +183,16 @@ def monitor(
                 limits=Limits(settings.state.keep_days, settings.state.max_sessions),
                 policy=Policy(settings.outbox.max_notices, settings.outbox.max_days),
                 told_us=damage.told_us if damage is not None and rebuilding else None,
+                elsewhere_us=elsewhere_us,
                 opening=[*opening_of(settings, here, damage, kept), *watchers.opening],
                 once=once,
                 told=(f"{choice.path}: is not there; waiting for it",),
-                facts={"why": choice.why, SINCE: "", **watchers.facts},
+                facts={
+                    "why": choice.why,
+                    state.ELSEWHERE: str(elsewhere_us or ""),
+                    SINCE: "",
+                    **watchers.facts,
+                },
             )
         except RemovedError:
             left = rescue.leave(connection, folder)
