@@ -314,6 +314,28 @@ def test_a_disk_that_cannot_be_written_holds_reading_until_it_can(
 
 
 @AS_ROOT
+def test_a_full_disk_is_trouble_before_the_state_needs_more_of_it(tmp_path: Path) -> None:
+    """Delivery may find no room while the main loop still does."""
+    log = tmp_path / "auth.log"
+    log.touch()
+    with _small_disk(tmp_path) as disk:
+        config = _on(disk, write_config(tmp_path, log))
+        assert run("run", "--once", "--config", str(config)).returncode == 0
+
+        def trouble() -> list[str]:
+            found = json.loads(run("status", "--json", "--config", str(config)).stdout)
+            return [one for one in found["trouble"] if "the disk is full" in one]
+
+        assert trouble() == []
+        _fill(disk / "filler")
+        assert trouble() == [
+            f"{disk / 'state'}: the disk is full: notices wait, and soon nothing is read"
+        ]
+        (disk / "filler").unlink()
+        assert trouble() == []
+
+
+@AS_ROOT
 def test_asked_to_end_while_the_disk_is_full_it_ends_with_0(tmp_path: Path) -> None:
     log = tmp_path / "auth.log"
     log.touch()

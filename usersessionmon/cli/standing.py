@@ -17,7 +17,7 @@ HELP = """\
 Exit status 1, with the reason first, when
   - the monitor is not running
   - people come and go on sshd and the log says nothing (monitor.alarm_silent)
-  - the state cannot be written
+  - the state cannot be written, or its disk is full
   - most lines of today are not understood (of 20 or more), or lately far fewer than usual
   - the last heartbeat was not taken
   - the program failed on a line
@@ -53,6 +53,8 @@ def _of_the_monitor(data: dict[str, Any]) -> Iterator[str]:
     if data.get("not_saving"):
         since, why = data["not_saving"]["since"], data["not_saving"]["why"]
         yield f"the state cannot be written since {since}: {why}"
+    elif data["disk_full"]:  # the main loop may still find room where delivery finds none
+        yield f"{data['state_dir']}: the disk is full: notices wait, and soon nothing is read"
     if data["reload_refused"]:
         at, why = data["reload_refused"]["at"], data["reload_refused"]["why"]
         yield f"the new configuration was refused at {at}, the old one stays: {why}"

@@ -15,8 +15,9 @@ from usersessionmon.clock import SystemClock
 from usersessionmon.config import Settings
 from usersessionmon.notify.base import Answer
 from usersessionmon.silence import LAST, SINCE
-from usersessionmon.store import counts, outbox_view, state
+from usersessionmon.store import counts, db, outbox_view, state
 from usersessionmon.store.damage import Damage
+from usersessionmon.store.faults import is_full
 from usersessionmon.store.place import holder, noted_trouble
 from usersessionmon.wiring.here import zone_of
 
@@ -46,6 +47,7 @@ def main(options: argparse.Namespace) -> int:
         facts = {} if connection is None else state.read_facts(connection)
         data |= watched.facts_of(facts, settings, zone)
     data["not_saving"] = None if pid is None else _not_saving(folder)
+    data["disk_full"] = is_full(folder / db.FILE_NAME)
     data["trouble"] = standing.troubles(data)
     if options.json:
         for hour in data["hours"]:
