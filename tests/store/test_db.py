@@ -245,6 +245,8 @@ def test_a_user_without_rights_has_a_state_of_his_own(
     environment = {"XDG_STATE_HOME": str(tmp_path)}
     own = state_dir("/var/lib/user-session-monitor", environment)
     assert own == tmp_path / "user-session-monitor"
+    service = {**environment, "STATE_DIRECTORY": "/var/lib/user-session-monitor"}
+    assert state_dir("/var/lib/user-session-monitor", service) == Path(service["STATE_DIRECTORY"])
     assert state_dir("/srv/x", environment) == Path("/srv/x")
 
 
