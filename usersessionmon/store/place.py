@@ -27,7 +27,7 @@ def state_dir(configured: str, environment: dict[str, str] | os._Environ[str] = 
 
     The default is the system's; a user who may not write there has one of their own under
     ``$XDG_STATE_HOME`` (XDG Base Directory Specification), so that ``make run`` needs no rights.
-    The service (``$STATE_DIRECTORY``, systemd.exec(5)) has the system's even while that is read-only.
+    The service (``$STATE_DIRECTORY``) has the system's, even while that is read-only.
     """
     path = Path(configured)
     if configured != DEFAULT_DIR or os.geteuid() == 0 or environment.get("STATE_DIRECTORY"):
