@@ -104,7 +104,7 @@ class FeishuDouble:
         self.closing = threading.Event()
         self.elsewhere = 0
         """Requests to where ``redirect`` points: nobody should go there."""
-        self._told = told
+        self.told = told
         self._script = list(script)
         self._requests: list[Received] = []
         self._arrivals: list[int] = []
@@ -196,8 +196,8 @@ class FeishuDouble:
             one = Received(now_us, path, headers, body, payload, text, step, accepted)
             self._requests.append(one)
             self._changed.notify_all()
-        if self._told:
-            self._told(one)
+        if self.told:
+            self.told(one)
         return step, code
 
     def answer(self, code: int, message: str = "") -> tuple[int, bytes]:

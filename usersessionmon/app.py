@@ -42,7 +42,7 @@ IDLE_SAVE_US = 5_000_000
 """A position that moved over lines that mean nothing is saved this often, not at every look."""
 ALIVE_SAVE_US = 60_000_000
 """Something is saved this often, whatever happens: it shows that the monitor was alive."""
-STOP_SECONDS = 4.0
+STOP_SECONDS = 3.5
 """What delivery may take to end; the whole end stays under 5 s."""
 DRAIN_SECONDS = 3.0
 TIDY_SECONDS, TIDY_MORE_SECONDS = 600.0, 1.0

@@ -24,7 +24,8 @@ class Networks:
         if ip is None or not self._networks:
             return False
         try:
-            address = ipaddress.ip_address(ip.partition("%")[0])
+            # what many failures have in common may be a whole /64
+            address = ipaddress.ip_interface(ip.partition("%")[0]).ip
         except ValueError:
             return False
         return any(address in network for network in self._networks)

@@ -4,21 +4,38 @@ table's rows are in ``test_table``."""
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.feishu_double import FeishuDouble
-from tests.notify.support import Post, login, logout, notice, post_office, real_clock
+from tests.feishu_double import FeishuDouble, Received
+from tests.notify.support import (
+    SECRET,
+    Post,
+    feishu,
+    login,
+    logout,
+    notice,
+    post_office,
+    real_clock,
+)
 from usersessionmon.clock import Waker
-from usersessionmon.notify import courier
+from usersessionmon.notify import courier, split
 from usersessionmon.notify.base import Answer
 from usersessionmon.notify.delivery import drain
+from usersessionmon.notify.http import HttpClient
 from usersessionmon.store import outbox as store
 from usersessionmon.store.db import transaction
+
+
+@pytest.fixture
+def all_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split, "LONG", 0)
 
 
 @pytest.fixture
@@ -143,6 +160,7 @@ def test_nothing_is_lost_while_it_is_held_for_days(post: Post) -> None:
     assert events(text) == 48
 
 
+@pytest.mark.usefixtures("all_is_long")
 @pytest.mark.parametrize(
     "step", ["code:9499:Bad Request", "code:19002", "code:19036", "code:11246", "status:413"]
 )
@@ -165,6 +183,7 @@ def test_a_refused_text_is_split_down_to_a_line_and_what_is_refused_still_is_set
     assert len(set(bodies)) == len(bodies), "never the same bytes again"
 
 
+@pytest.mark.usefixtures("all_is_long")
 def test_the_halves_say_what_they_are_of(post: Post) -> None:
     post.double.script("code:19036", "code:19036")
     post.queue(login())
@@ -174,6 +193,7 @@ def test_the_halves_say_what_they_are_of(post: Post) -> None:
     assert not post.asides() and not post.waiting()
 
 
+@pytest.mark.usefixtures("all_is_long")
 def test_the_halves_wait_for_the_outbox(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "BUSY_MS", 10)
     post.double.script("code:19036")
@@ -195,6 +215,7 @@ def test_a_refused_card_falls_back_to_text(tmp_path: Path) -> None:
         assert len(post.double.texts()) == 2
 
 
+@pytest.mark.usefixtures("all_is_long")
 def test_a_card_whose_text_is_refused_too_is_split_as_text(tmp_path: Path) -> None:
     with post_office(tmp_path, "code:11246", "code:19036", card=True) as post:
         post.queue(login("a"), login("b"))
@@ -205,6 +226,7 @@ def test_a_card_whose_text_is_refused_too_is_split_as_text(tmp_path: Path) -> No
         assert not post.asides()
 
 
+@pytest.mark.usefixtures("all_is_long")
 def test_a_refused_digest_is_split_until_the_poison_is_found(post: Post) -> None:
     post.double.refused_text = "poison"
     for number in range(40):
@@ -256,7 +278,7 @@ def test_a_locked_outbox_neither_kills_nor_sends_twice(
         assert post.step() > 0
         for _ in range(20):
             post.run(10)
-        assert len(post.double.texts()) == 1, "what was sent must be written down first"
+        assert not post.double.texts(), "that it is sent must be written down first"
     post.run(60)
     assert users(post.double) == ["a", "b"] and not post.waiting()
     troubled = [one for one in caplog.records if "outbox" in one.getMessage()]
@@ -268,11 +290,65 @@ def test_what_was_sent_is_written_down_at_the_end(
 ) -> None:
     monkeypatch.setattr(store, "BUSY_MS", 10)
     post.queue(login("a"))
-    with transaction(post.writer):
+    with locked_while_sent(post):
         post.step()
     assert len(post.waiting()) == 1
     post.worker.close()
     assert not post.waiting()
+
+
+@contextmanager
+def locked_while_sent(post: Post) -> Iterator[None]:
+    """The outbox is locked from the moment on when the bot has a notice."""
+    locks: list[sqlite3.Connection] = []
+
+    def lock(_one: Received) -> None:
+        locks.append(sqlite3.connect(post.path, check_same_thread=False, isolation_level=None))
+        locks[0].execute("BEGIN IMMEDIATE")
+
+    post.double.told = lock
+    yield
+    locks[0].close()
+
+
+def test_a_short_text_that_is_refused_is_set_aside_whole(post: Post) -> None:
+    post.double.script("code:19002")
+    post.queue(login("alice"), login("bob"))
+    post.run(60)
+    assert users(post.double) == ["bob"]
+    assert [one.number for one in post.asides()] == [1]
+
+
+def test_whoever_is_killed_while_sending_says_so_afterwards(post: Post) -> None:
+    post.queue(login("alice"))
+    (one,) = post.waiting()
+    post.reader.begin("feishu", [one.number], post.clock.now_us())  # and then kill -9
+    post.worker = post.new_worker()
+    post.run(1)
+    (text,) = post.double.texts()
+    assert "通知编号：1（重发，先前一条可能已送达）" in text
+
+
+def test_what_could_not_arrive_is_no_repeat(tmp_path: Path) -> None:
+    with post_office(tmp_path) as post:
+        gone = feishu("http://127.0.0.1:9/hook/x", SECRET, HttpClient(seconds=5))
+        post.worker = post.new_worker(gone)
+        post.queue(login("alice"))
+        post.step()
+        assert [one.attempts for one in post.waiting()] == [0]
+
+
+def test_a_new_start_keeps_the_pace(post: Post) -> None:
+    for number in range(120):
+        post.queue(login(f"user{number:03}"))
+        if number % 30 == 29:
+            post.run(8)
+            post.worker.close()
+            post.worker = post.new_worker()
+    post.run(120)
+    assert all(one.accepted for one in post.double.requests())
+    told = "\n".join(post.double.texts())
+    assert all(told.count(f"user{number:03}") == 1 for number in range(120))
 
 
 def test_an_unreadable_outbox_is_waited_for(tmp_path: Path) -> None:

@@ -189,9 +189,9 @@ def test_spans(seconds: float, shown: str) -> None:
 
 
 def test_late_and_again_are_marked_after_everything_else() -> None:
-    assert not any("延迟" in line for line in told(notice(login()), after=60))
-    late = told(notice(login()), after=61)
-    assert late[:6] == told(notice(login())) and late[6:] == ["延迟送达：1分1秒"]
+    assert not any("延迟" in line for line in told(notice(login()), after=30))
+    late = told(notice(login()), after=31)
+    assert late[:6] == told(notice(login())) and late[6:] == ["延迟送达：31秒"]
     again = told(notice(login()), attempts=1)
     assert again[6:] == ["通知编号：123（重发，先前一条可能已送达）"]
 
@@ -210,8 +210,9 @@ def test_a_digest_is_its_own_title_and_a_line_an_event_oldest_first() -> None:
     late = render_text(batch, now_us=NOW_US + 300_000_000, voice=Voice(UTC)).split("\n")
     assert late[0] == "会话通知汇总：2 条，延迟送达" and late[1:] == shown[1:]
     again = [queued(7, notice(login()), attempts=2), queued(9, notice(login()))]
-    title = render_text(again, now_us=NOW_US, voice=Voice(UTC)).split("\n")[0]
-    assert title == "会话通知汇总：2 条，重发，通知编号 7"
+    title, first, second = render_text(again, now_us=NOW_US, voice=Voice(UTC)).split("\n")
+    assert title == "会话通知汇总：2 条，含重发"
+    assert first == f"{shown[1]} 重发#7" and second == shown[1], "which of them is one"
     again = [queued(number, notice(login()), attempts=1) for number in (9, 7, 8)]
     title = render_text(again, now_us=NOW_US, voice=Voice(UTC)).split("\n")[0]
     assert title == "会话通知汇总：3 条，重发，通知编号 7–9"

@@ -32,6 +32,8 @@ class Result:
     said: str
     retry_after: float | None = None
     """Seconds that the server asks for, if it does."""
+    untaken: bool = False
+    """Surely nothing arrived: another attempt is no repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,16 @@ class Outbox(Protocol):
 
     def announce(self, channel: str, now_us: int, word: Callable[[Dropped], Notice]) -> None:
         """Queue a notice of what was dropped, which is thereby told, unless another one waits."""
+
+    def resume(self, channel: str, now_us: int) -> Sequence[float]:
+        """To be called before anything is sent: what another life was sending when it was killed
+        counts as tried.  How many seconds ago each exchange of the last minute began."""
+
+    def begin(self, channel: str, numbers: Sequence[int], now_us: int) -> None:
+        """An exchange with these is about to begin."""
+
+    def untaken(self, channel: str, numbers: Sequence[int]) -> None:
+        """It has ended, and surely none of them was taken."""
 
     def delivered(self, channel: str, numbers: Sequence[int], at_us: int) -> None: ...
 

@@ -107,6 +107,9 @@ class Courier:
     def _deliver(self, outbox: WorkerOutbox, errand: Errand, now_us: int) -> float:
         name = self._channel.name
         if self._state is None:
+            ago = outbox.resume(name, now_us)
+            for seconds in ago:
+                self._budget.spend(self._clock.monotonic() - seconds)
             self._state = outbox.state(name)
         waiting = outbox.waiting(name, WINDOW, now_us)
         word = self._announce
@@ -125,6 +128,8 @@ class Courier:
         if choice.digest:
             batch = batch[: self._digest_limit]
             batch = batch[: self._channel.fits(batch, now_us=now_us)]
+        # noted before: whoever is killed meanwhile may have been heard
+        outbox.begin(name, [queued.number for queued in batch], now_us)
         result = self._channel.send(batch, now_us=now_us)
         self._budget.spend(self._clock.monotonic())
         return self._settle(batch, result, self._clock.now_us())
@@ -161,14 +166,15 @@ class Courier:
                 self._unwritten.append(lambda outbox: outbox.delivered(name, numbers, now_us))
                 self._digest_limit = min(WINDOW, self._digest_limit * 2)
             case Answer.PAYLOAD:
+                self._unwritten.append(lambda outbox: outbox.untaken(name, numbers))
                 self._refused(batch, result, now_us)
-            case Answer.TRANSIENT | Answer.UNKNOWN:
+            case Answer.TRANSIENT | Answer.UNKNOWN if not result.untaken:
                 # it may have arrived: the next attempt shows its number
                 self._unwritten.append(
                     lambda outbox: outbox.tried(name, numbers, now_us, result.said)
                 )
-            case Answer.THROTTLED | Answer.CONFIGURATION:
-                pass  # surely not taken: nothing to note of the notices
+            case _:
+                self._unwritten.append(lambda outbox: outbox.untaken(name, numbers))
         self.resting = wait > 0
         before = self._state or ChannelState()
         self._state = state = condition.after(before, answer, result, now_us, wait)

@@ -50,6 +50,8 @@ class Unanswered:
     text: str
     ours: bool = False
     """True when it is this host's configuration (CA file, proxy address) and not the network."""
+    unsent: bool = False
+    """True when there was no connection at all: nothing can have arrived."""
 
 
 def masked(url: str) -> str:
@@ -306,7 +308,14 @@ def _unanswered(error: BaseException) -> Reply | Unanswered:
         refused = _TUNNEL.search(str(one)) if isinstance(one, OSError) else None
         if refused:
             return Reply(int(refused.group(1)), b"")
-    return Unanswered(_words(error, chain))
+    return Unanswered(_words(error, chain), unsent=any(map(_is_unconnected, chain)))
+
+
+def _is_unconnected(error: BaseException) -> bool:
+    """Refused, unresolved, unreachable, too long in connecting, not trusted."""
+    if isinstance(error, (ConnectionRefusedError, socket.gaierror, ssl.SSLCertVerificationError)):
+        return True
+    return type(error).__name__ in {"NewConnectionError", "ConnectTimeoutError"}
 
 
 def words_of(error: BaseException) -> str:

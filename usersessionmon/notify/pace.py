@@ -72,7 +72,7 @@ _SCHEDULES = {
 
 class Backoff:
     """The pause after each refusal: first × 2ⁿ up to a limit, with jitter, for each class of
-    answer by itself; ``reset`` after a delivery."""
+    answer by itself (what is unknown is as transient); ``reset`` after a delivery."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -80,8 +80,9 @@ class Backoff:
 
     def pause(self, answer: Answer) -> float:
         """Seconds to wait after one more ``answer``."""
-        times = self._times.get(answer, 0)
-        self._times[answer] = times + 1
+        kind = Answer.TRANSIENT if answer is Answer.UNKNOWN else answer
+        times = self._times.get(kind, 0)
+        self._times[kind] = times + 1
         first, most = _SCHEDULES[answer]
         return jittered(first, most, times, self._rng)
 

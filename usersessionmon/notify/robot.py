@@ -104,7 +104,8 @@ class Robot(ABC):
         outcome = self._client.post(request.url, request.body, CONTENT_TYPE, request.headers)
         if isinstance(outcome, Unanswered):
             answer = Answer.CONFIGURATION if outcome.ours else Answer.TRANSIENT
-            return Result(answer, self._safe(outcome.text, request.url))
+            said = self._safe(outcome.text, request.url)
+            return Result(answer, said, untaken=outcome.unsent)
         answer, said = self.judge(outcome)
         wait = retry_after(outcome.retry_after, now_us) if answer is not Answer.DELIVERED else None
         return Result(answer, self._safe(said, request.url), wait)

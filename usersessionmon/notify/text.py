@@ -27,7 +27,7 @@ from .sanitize import harmless, in_order, one_word, visible
 from .unusual import GRAVE, sentence
 from .words import Server, Speaker, Voice
 
-LATE_SECONDS = 60
+LATE_SECONDS = 30
 LINE_LIMIT = 500
 """Of a digest's line, and of one that a template made."""
 
@@ -279,10 +279,17 @@ def _digest(say: Speaker, batch: Sequence[Queued], now_us: int) -> list[str]:
     if any(_is_late(queued, now_us) for queued in batch):
         title += say("，延迟送达")
     again = sorted(queued.number for queued in batch if queued.attempts)
-    if again:
+    mixed = 0 < len(again) < len(batch)
+    if mixed:  # each line that is one says so
+        title += say("，含重发")
+    elif again:
         span = f"{again[0]}–{again[-1]}" if len(again) > 1 else again[0]
         title += say("，重发，通知编号 {}").format(span)
-    return [title, *(in_order(harmless(queued.notice.digest, LINE_LIMIT)) for queued in ordered)]
+    lines = [in_order(harmless(queued.notice.digest, LINE_LIMIT)) for queued in ordered]
+    marks = [say("重发#{}").format(one.number) if one.attempts else "" for one in ordered]
+    if mixed:
+        lines = [f"{line} {mark}".rstrip() for line, mark in zip(lines, marks, strict=True)]
+    return [title, *lines]
 
 
 def _is_late(queued: Queued, now_us: int) -> bool:

@@ -260,6 +260,8 @@ _ENGLISH = {
     "这是一条测试通知，收到即表示配置正确": "If you can read this, the channel works",
     "{}（重发，先前一条可能已送达）": "{} (sent again, the earlier one may have arrived)",
     "，延迟送达": ", delivered late",
+    "，含重发": ", some of them sent again",
+    "重发#{}": "again#{}",
     "，重发，通知编号 {}": ", sent again, notice numbers {}",
     "{}小时": "{}h ",
     "{}分": "{}m ",

@@ -21,6 +21,7 @@ from .faults import DamagedError, trouble
 
 BUSY_MS = 1000
 """A worker asks again soon, so it need not hold out long for the main loop's transaction."""
+_MINUTE_US = 60_000_000
 KEPT_ASIDE = 1000
 """Refused notices kept for each channel; older ones are dropped."""
 _FIELDS = frozenset(Notice.__dataclass_fields__)
@@ -167,6 +168,42 @@ class SqliteOutbox:
                 (_queue(connection, posted, now_us), channel),
             )
 
+    def resume(self, channel: str, now_us: int) -> Sequence[float]:
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE deliveries SET attempts = attempts + 1, begun = 0"
+                " WHERE channel = ? AND begun = 1",
+                (channel,),
+            )
+            rows = connection.execute(
+                "SELECT at_us FROM exchanges WHERE channel = ? AND at_us BETWEEN ? AND ?"
+                " ORDER BY at_us",
+                (channel, now_us - _MINUTE_US, now_us),
+            ).fetchall()
+        return [(now_us - at_us) / 1_000_000 for (at_us,) in rows]
+
+    def begin(self, channel: str, numbers: Sequence[int], now_us: int) -> None:
+        with self._writing() as connection:
+            self._mark(connection, channel, numbers, 1)
+            connection.execute(
+                "DELETE FROM exchanges WHERE channel = ? AND at_us NOT BETWEEN ? AND ?",
+                (channel, now_us - _MINUTE_US, now_us),
+            )
+            connection.execute("INSERT INTO exchanges VALUES (?, ?)", (channel, now_us))
+
+    def untaken(self, channel: str, numbers: Sequence[int]) -> None:
+        with self._writing() as connection:
+            self._mark(connection, channel, numbers, 0)
+
+    @staticmethod
+    def _mark(
+        connection: sqlite3.Connection, channel: str, numbers: Sequence[int], begun: int
+    ) -> None:
+        connection.executemany(
+            "UPDATE deliveries SET begun = ? WHERE channel = ? AND number = ?",
+            [(begun, channel, number) for number in numbers],
+        )
+
     def delivered(self, channel: str, numbers: Sequence[int], at_us: int) -> None:
         """They are forgotten, and the channel's last delivery is ``at_us``."""
         with self._writing() as connection:
@@ -178,7 +215,7 @@ class SqliteOutbox:
     def tried(self, channel: str, numbers: Sequence[int], at_us: int, said: str) -> None:
         with self._writing() as connection:
             connection.executemany(
-                "UPDATE deliveries SET attempts = attempts + 1, tried_us = ?, said = ?"
+                "UPDATE deliveries SET attempts = attempts + 1, tried_us = ?, said = ?, begun = 0"
                 " WHERE channel = ? AND number = ?",
                 [(at_us, said, channel, number) for number in numbers],
             )

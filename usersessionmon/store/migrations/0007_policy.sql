@@ -4,6 +4,10 @@
 ALTER TABLE deliveries ADD COLUMN held_us INTEGER;
 -- Not empty: told only in a digest, with others of the same bundle.
 ALTER TABLE deliveries ADD COLUMN bundle TEXT NOT NULL DEFAULT '';
+-- 1 while an exchange with it is under way: who finds it at a start was killed meanwhile.
+ALTER TABLE deliveries ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;
+-- When each exchange of the last minute began: a new start keeps the pace, too.
+CREATE TABLE exchanges (channel TEXT NOT NULL, at_us INTEGER NOT NULL);
 DROP INDEX deliveries_waiting;
 CREATE INDEX deliveries_waiting ON deliveries (channel, routine, number, bundle, held_us, aside_us)
     WHERE aside_us IS NULL;
