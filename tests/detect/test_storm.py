@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.notify.support import server
@@ -60,8 +60,15 @@ def all_told(taken: Telling, story: Iterable[Change]) -> list[Notice]:
     return notices + taken.tick(2800.0, None)
 
 
+class Story(list[Change]):
+    """Thousands of changes, which nobody wants to read."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} changes>"
+
+
 @st.composite
-def storms(draw: st.DrawFn) -> list[Change]:
+def storms(draw: st.DrawFn) -> Story:
     rng = random.Random(draw(st.integers(0, 10**6)))
     names = NAMES[draw(st.sampled_from(sorted(NAMES)))]
     from_where = sources(draw(st.sampled_from(ORDERS)), rng)
@@ -77,7 +84,7 @@ def storms(draw: st.DrawFn) -> list[Change]:
     before = draw(st.integers(0, STORM))
     at = found[before - 1].time.us - MORNING
     found.insert(before, login(at, user="alice", ip="198.51.100.250"))
-    return found
+    return Story(found)
 
 
 def seen_by(bout: Bout, story: list[Change]) -> int:
@@ -85,6 +92,7 @@ def seen_by(bout: Bout, story: list[Change]) -> int:
     return sum(c.times for c in story if c.kind is ChangeKind.LOGIN_FAILED and c.host == bout.host)
 
 
+@settings(max_examples=40)  # of 3,000 changes each
 @given(storms())
 def test_a_storm_is_a_handful_of_notices_and_they_are_true(story: list[Change]) -> None:
     notices = all_told(telling(), story)

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.feishu_double import Received
@@ -191,6 +191,7 @@ def check_messages(ledger: Ledger, came: list[Received]) -> None:
         assert "通知" in one.text.split("\n")[0]
 
 
+@settings(max_examples=80)  # each over a real socket and a real file
 @given(actions=ACTIONS)
 def test_every_notice_has_its_end(actions: list[Queue | Pass | Restart | Old | str]) -> None:
     with tempfile.TemporaryDirectory() as folder, post_office(Path(folder)) as post:
