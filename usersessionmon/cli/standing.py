@@ -166,7 +166,7 @@ def _channel_words(channel: dict[str, Any]) -> list[str]:
         return [*words, "not configured any more"]
     if channel["delivered"]:
         words.append(f"last delivered {channel['delivered']}")
-    if channel["trouble"] and channel["said"]:
+    if channel["trouble"] and channel["said"] and channel["answer"] != "delivered":
         words.append(f"TROUBLE: {cell(channel['said'])}")
     if channel["retry"] and channel["trouble"]:
         words.append(f"tried again {channel['retry']}")
