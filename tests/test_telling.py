@@ -29,6 +29,9 @@ def telling(linger: int) -> Telling:
     )
 
 
+HALF = 30_000_000
+
+
 def late(notice: Notice, sent_us: int) -> bool:
     voice = Voice(server().say.zone)
     return "延迟送达" in render_text([Queued(1, notice, sent_us, 0)], now_us=sent_us, voice=voice)
@@ -45,12 +48,12 @@ def test_a_departure_is_late_only_after_the_time_in_which_people_come_back(
     assert taken.tick(100.0, None) == []
     (left,) = taken.tick(400.0, None)
     assert left.at_us == story[-1].time.us
-    assert not late(left, left.at_us + linger + MINUTE)
-    assert late(left, left.at_us + linger + MINUTE + 1)
+    assert not late(left, left.at_us + linger + HALF)
+    assert late(left, left.at_us + linger + HALF + 1)
 
 
 def test_without_that_time_at_once() -> None:
     taken = telling(0)
     _, left = taken.of([login(0, session="s0"), logout(1, session="s0")], None)
-    assert not late(left, left.at_us + MINUTE)
-    assert late(left, left.at_us + MINUTE + 1)
+    assert not late(left, left.at_us + HALF)
+    assert late(left, left.at_us + HALF + 1)

@@ -7,7 +7,6 @@ import json
 import os
 import stat
 import subprocess
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 
 from tests.feishu_double import TOKEN, FeishuDouble
 from tests.program.running import run
+from tests.strangers import let_in
 from usersessionmon.cli import config_file
 from usersessionmon.cli.main import main
 from usersessionmon.cli.refusals import explain
@@ -374,10 +374,7 @@ def test_no_webhook_is_an_answer(place: Path) -> None:
 def test_an_ordinary_user_is_told_what_works(place: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root to become somebody else")
-    place.chmod(0o755)
-    ours = place.relative_to(tempfile.gettempdir()).parts
-    for depth in range(1, len(ours)):
-        Path(tempfile.gettempdir(), *ours[:depth]).chmod(0o755)
+    let_in(place)
     (place / "config.yaml").chmod(0o644)
     (place / "auth.log").chmod(0o644)
     with FeishuDouble() as group:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.strangers import let_in
 from usersessionmon.host.connections import connections, sshd_ports
 
 PRETEND = """
@@ -53,8 +54,7 @@ def test_a_stranger_sees_them_too(pretended: int, tmp_path: Path) -> None:
     """The service has no rights to look into sshd's process, but may read its file."""
     (tmp_path / "ssh").mkdir()
     (tmp_path / "ssh/sshd_config").write_text(f"Port {pretended}\n")
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o755)
+    let_in(tmp_path)
     code = (
         "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "from pathlib import Path; from usersessionmon.host.connections import *\n"

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.feishu_double import FeishuDouble
+from tests.strangers import let_in
 
 from .running import append, end, login, logout, monitor, run, until, write_config
 
@@ -105,9 +106,7 @@ def test_a_second_monitor_names_the_first(tmp_path: Path) -> None:
 def test_a_state_directory_that_cannot_be_written(tmp_path: Path) -> None:
     log = tmp_path / "auth.log"
     log.touch()
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:3]:
-        parent.chmod(0o755)
+    let_in(tmp_path)
     config = write_config(tmp_path, log)
     config.chmod(0o644)
     result = run("run", "--config", str(config), **NOBODY)
@@ -121,8 +120,7 @@ def test_a_log_that_may_not_be_read_is_told_and_recovers(tmp_path: Path) -> None
     state = tmp_path / "state"
     state.mkdir()
     os.chown(state, 65534, 65534)
-    for parent in (tmp_path, *tmp_path.parents[:3]):
-        parent.chmod(0o755)
+    let_in(tmp_path)
     config = write_config(tmp_path, log)
     config.chmod(0o644)
     check = run("check", "--config", str(config), **NOBODY)

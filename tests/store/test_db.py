@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.strangers import let_in
 from usersessionmon.errors import TroubleError
 from usersessionmon.model import Moment, Reason, SessionView
 from usersessionmon.store import db, state
@@ -174,8 +175,7 @@ def test_a_reader_of_the_services_group_reads_and_leaves_nothing(
     tmp_path: Path, user: int, group: int, mode: int, how: str
 ) -> None:
     """While the service runs, after its end, and after it was killed."""
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o755)
+    let_in(tmp_path)
     path = tmp_path / "state"
     path.mkdir()
     os.chown(path, 2000, 2001)
@@ -215,8 +215,7 @@ def test_a_reader_of_the_services_group_reads_and_leaves_nothing(
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to play a user without rights")
 def test_a_reader_without_write_access_reads_while_nobody_writes(tmp_path: Path) -> None:
     open_state(tmp_path).close()
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o755)
+    let_in(tmp_path)
     code = (
         "import os; os.setgid(65534); os.setuid(65534)\n"
         "from pathlib import Path; from usersessionmon.store.place import reading\n"
