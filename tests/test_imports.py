@@ -27,7 +27,7 @@ LOW: dict[str, set[str]] = {
     "fitting": {"strict"},
     "detect": {"fitting", "model", "strict"},  # pure; strict for what its settings refuse
     "config": {
-        *("detect", "errors", "layers", "metrics.settings", "model", "strict"),
+        *("detect", "errors", "fitting", "layers", "metrics.settings", "model", "strict"),
         *("notify.secret", "notify.settings", "watching.settings"),
     },
     "contract": {"model"},

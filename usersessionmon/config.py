@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import zoneinfo
@@ -14,6 +13,7 @@ from pathlib import Path
 from usersessionmon.detect.fold_settings import FoldSettings, QuietHoursSettings
 from usersessionmon.detect.settings import DetectSettings, MaintenanceSettings, QuietSettings
 from usersessionmon.errors import UserError
+from usersessionmon.fitting import is_address
 from usersessionmon.layers import read_layers
 from usersessionmon.metrics.settings import MetricsSettings
 from usersessionmon.model import ChangeKind
@@ -109,7 +109,7 @@ class ServerSettings:
     ip: str = ""
 
     def __post_init__(self) -> None:
-        if self.ip and not _is_address(self.ip):
+        if self.ip and not is_address(self.ip):
             refuse([BadValueError("ip", "must be an IP address such as 192.0.2.10")])
 
 
@@ -211,14 +211,6 @@ def _is_zone(name: str) -> bool:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return text.isprintable()  # an IPv6 zone may hold anything
 
 
 def find_config(given: str | None) -> Path | None:

@@ -43,3 +43,12 @@ def networks_mistakes(key: str, texts: Iterable[str]) -> Iterator[BadValueError]
 def is_named(name: str | None, patterns: Iterable[str]) -> bool:
     """Whether a name fits any of the patterns, in which ``*`` and ``?`` stand for anything."""
     return name is not None and any(fnmatch.fnmatchcase(name, one) for one in patterns)
+
+
+def is_address(text: str) -> bool:
+    """Whether it is one IP address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return text.isprintable()  # an IPv6 zone may hold anything

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from usersessionmon.config import Settings, find_config, load
+from usersessionmon.config import Settings, find_config
 from usersessionmon.layers import origins, read_layers
 from usersessionmon.schema import schema_of
+from usersessionmon.strict import build
 
 from .common import add_actions
 from .migrate import migrate
@@ -63,8 +64,8 @@ def main(options: argparse.Namespace) -> int:
             say(line)
         return 0
     path = find_config(options.config)
-    settings = load(path)
-    given = origins(read_layers(path, Settings, os.environ))
+    document = read_layers(path, Settings, os.environ)
+    settings, given = build(document, Settings), origins(document)
     rows = [(value, _origin(value.key, given)) for value in values(settings)]
     if options.changed:
         usual = {value.key: value.value for value in values(Settings())}

@@ -140,10 +140,7 @@ class Outbox(Protocol):
         counts as tried.  How many seconds ago each exchange of the last minute began."""
 
     def begin(self, channel: str, numbers: Sequence[int], now_us: int) -> None:
-        """An exchange with these is about to begin."""
-
-    def untaken(self, channel: str, numbers: Sequence[int]) -> None:
-        """It has ended, and surely none of them was taken."""
+        """The channel's next exchange, with these, is about to begin."""
 
     def delivered(self, channel: str, numbers: Sequence[int], at_us: int) -> None: ...
 
@@ -160,4 +157,5 @@ class Outbox(Protocol):
 
     def state(self, channel: str) -> ChannelState: ...
 
-    def save_state(self, channel: str, state: ChannelState) -> None: ...
+    def save_state(self, channel: str, state: ChannelState) -> None:
+        """The exchange that was begun has ended so."""

@@ -166,7 +166,6 @@ class Courier:
                 self._unwritten.append(lambda outbox: outbox.delivered(name, numbers, now_us))
                 self._digest_limit = min(WINDOW, self._digest_limit * 2)
             case Answer.PAYLOAD:
-                self._unwritten.append(lambda outbox: outbox.untaken(name, numbers))
                 self._refused(batch, result, now_us)
             case Answer.TRANSIENT | Answer.UNKNOWN if not result.untaken:
                 # it may have arrived: the next attempt shows its number
@@ -174,7 +173,7 @@ class Courier:
                     lambda outbox: outbox.tried(name, numbers, now_us, result.said)
                 )
             case _:
-                self._unwritten.append(lambda outbox: outbox.untaken(name, numbers))
+                pass  # surely not taken: nothing to note of the notices
         self.resting = wait > 0
         before = self._state or ChannelState()
         self._state = state = condition.after(before, answer, result, now_us, wait)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
-from usersessionmon.fitting import networks_mistakes
+from usersessionmon.fitting import is_address, networks_mistakes
 from usersessionmon.model import Severity
 from usersessionmon.strict import BadValueError, refuse
 
@@ -159,7 +159,7 @@ class MailSettings:
         refuse([*self._mistakes(), *either("password", self), *_budget(self)])
 
     def _mistakes(self) -> Iterator[BadValueError]:
-        if not _HOST.fullmatch(self.host) and not _is_address(self.host):
+        if not _HOST.fullmatch(self.host) and not is_address(self.host):
             yield BadValueError("host", "is needed: the mail server, such as smtp.example.com")
         if not 0 <= self.port <= 65535:
             yield BadValueError("port", "must be from 0 (the usual one) to 65535")
@@ -339,14 +339,6 @@ def check_webhook(key: str, url: str) -> None:
     if parts.scheme == "http" and _is_loopback(host):
         return
     raise BadValueError(key, "must begin with https:// (http:// only for loopback addresses)")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return text.isprintable()  # an IPv6 zone may hold anything
 
 
 def _is_loopback(host: str) -> bool:

@@ -184,25 +184,15 @@ class SqliteOutbox:
 
     def begin(self, channel: str, numbers: Sequence[int], now_us: int) -> None:
         with self._writing() as connection:
-            self._mark(connection, channel, numbers, 1)
+            connection.executemany(
+                "UPDATE deliveries SET begun = 1 WHERE channel = ? AND number = ?",
+                [(channel, number) for number in numbers],
+            )
             connection.execute(
                 "DELETE FROM exchanges WHERE channel = ? AND at_us NOT BETWEEN ? AND ?",
                 (channel, now_us - _MINUTE_US, now_us),
             )
             connection.execute("INSERT INTO exchanges VALUES (?, ?)", (channel, now_us))
-
-    def untaken(self, channel: str, numbers: Sequence[int]) -> None:
-        with self._writing() as connection:
-            self._mark(connection, channel, numbers, 0)
-
-    @staticmethod
-    def _mark(
-        connection: sqlite3.Connection, channel: str, numbers: Sequence[int], begun: int
-    ) -> None:
-        connection.executemany(
-            "UPDATE deliveries SET begun = ? WHERE channel = ? AND number = ?",
-            [(begun, channel, number) for number in numbers],
-        )
 
     def delivered(self, channel: str, numbers: Sequence[int], at_us: int) -> None:
         """They are forgotten, and the channel's last delivery is ``at_us``."""
@@ -281,6 +271,9 @@ class SqliteOutbox:
                     state.tried_us,
                     state.retry_us,
                 ),
+            )
+            connection.execute(
+                "UPDATE deliveries SET begun = 0 WHERE channel = ? AND begun = 1", (channel,)
             )
 
     def close(self) -> None:

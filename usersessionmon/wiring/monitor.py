@@ -47,6 +47,7 @@ from .log import (
 )
 from .metering import Metering, metering_of
 from .notices import (
+    channels_of,
     check_channels,
     daily_of,
     deliveries_of,
@@ -106,7 +107,7 @@ def monitor(
     clock = SystemClock()
     here = look_around(settings)
     rules = rules_of(settings, here.os_ids)
-    check_channels(settings)  # what is wrong is told before anything is made
+    channels = channels_of(settings, here.zone, stream)  # what is wrong is told before all else
     folder = state_dir(settings.state.dir)
     make_dir(folder)
     file = folder / db.FILE_NAME
@@ -144,16 +145,16 @@ def monitor(
                 LOG.warning("%s: %d rows of the detectors are damaged and forgotten", file, bad)
             new = position is None
             counters = Counters()
-            deliveries = deliveries_of(settings, here, file, clock, stream, counters)
+            deliveries = deliveries_of(settings, here, file, clock, channels, counters)
             tellers = [
                 *tellers_of(settings, here, source, pipeline, clock, kept),
                 *daily_of(settings, here, telling.folding, kept),
             ]
-            channels = [delivery.channel for delivery in deliveries]
-            say_left_behind(connection, channels)
+            names = [delivery.channel for delivery in deliveries]
+            say_left_behind(connection, names)
             post = Post(settings, server_of(settings, here), here.zone, clock, connection, kept)
-            watchers = watchers_of(post, pipeline, channels, tellers, here.boot, once=once)
-            metering = metering_of(settings.metrics, counters, connection, channels, clock.now_us())
+            watchers = watchers_of(post, pipeline, names, tellers, here.boot, once=once)
+            metering = metering_of(settings.metrics, counters, connection, names, clock.now_us())
             yield Monitor(
                 source=source,
                 source_name=key,
@@ -161,7 +162,7 @@ def monitor(
                 file=file,
                 pipeline=pipeline,
                 telling=telling,
-                router=router_of(settings, channels),
+                router=router_of(settings, names),
                 deliveries=deliveries,
                 clock=clock,
                 waker=waker,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import tzinfo
 from functools import partial
 from pathlib import Path
@@ -173,10 +173,10 @@ def deliveries_of(
     here: Here,
     file: Path,
     clock: Clock,
-    stream: TextIO,
+    channels: Iterable[tuple[BatchChannel, Budget]],
     counters: Counters,
 ) -> Sequence[Delivery]:
-    """The channels with their workers.  Raises UserError for a bad webhook file."""
+    """The channels (``channels_of``) with their workers."""
     if not settings.all_channels():
         LOG.info("no webhook is configured: notices are printed here")
     server = server_of(settings, here)
@@ -185,7 +185,7 @@ def deliveries_of(
         return dropped_notice(dropped, now_us, server)
 
     deliveries = []
-    for channel, budget in channels_of(settings, here.zone, stream):
+    for channel, budget in channels:
         waker = Waker()
         damage: list[DamagedError] = []
         outbox_of = partial(SqliteOutbox, file, damage.append)

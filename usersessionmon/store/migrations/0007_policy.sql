@@ -6,6 +6,7 @@ ALTER TABLE deliveries ADD COLUMN held_us INTEGER;
 ALTER TABLE deliveries ADD COLUMN bundle TEXT NOT NULL DEFAULT '';
 -- 1 while an exchange with it is under way: who finds it at a start was killed meanwhile.
 ALTER TABLE deliveries ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX deliveries_begun ON deliveries (channel) WHERE begun = 1;
 -- When each exchange of the last minute began: a new start keeps the pace, too.
 CREATE TABLE exchanges (channel TEXT NOT NULL, at_us INTEGER NOT NULL);
 DROP INDEX deliveries_waiting;
