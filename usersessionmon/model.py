@@ -54,6 +54,28 @@ class Forged(NamedTuple):
     last_us: int
 
 
+class WindowsEvent(NamedTuple):
+    """What a record of a Windows event log says beside its time, its host and its process."""
+
+    channel: str
+    """The record's own (``System/Channel``): ``Security``, ``System``,
+    ``Microsoft-Windows-TerminalServices-LocalSessionManager/Operational`` …"""
+    provider: str
+    id: int
+    """The event id, without qualifiers: 4624."""
+    version: int
+    record_id: int
+    """``EventRecordID``: the order within one channel of one host."""
+    fields: Mapping[str, str]
+    """``EventData`` by name, unnamed values by position ("1", "2", …), of ``UserData`` the fields by
+    their local names; stripped, and what Windows writes for nothing ("-", "", "0x0") left out."""
+    origin: str
+    """Whose log it is, the same for all channels of one host: a server as the configuration names
+    it, the host of a file.  A computer's name may change in the middle of its log, this does not."""
+    beside: frozenset[str]
+    """The channels of this host that are read, this one among them."""
+
+
 class Record(NamedTuple):
     """One log line, its header read and its text untouched.  It holds no meaning."""
 
@@ -73,6 +95,8 @@ class Record(NamedTuple):
     fields: Mapping[str, str] | None = None
     """The sender's structured journal fields that rules may use (SESSION_ID, USER_ID, LEADER,
     MESSAGE_ID, SHUTDOWN, CLASS, TYPE).  Only as believable as ``trusted`` makes them."""
+    windows: WindowsEvent | None = None
+    """Of a Windows event log, where the text is empty; None for lines."""
 
 
 class Term(StrEnum):
@@ -264,6 +288,15 @@ class Change(NamedTuple):
     """Of an elevation: who had logged in, and from where (an address or a name)."""
     login_from: str | None = None
     link: Link | None = None
+    by_user: str | None = None
+    by_ip: str | None = None
+    """Of a logout: who ended the session, where somebody else did, and from where."""
+    kept: bool = False
+    """Of a logout: the desktop session lives on, with nobody in it (Windows)."""
+    again: bool = False
+    """Of a login: back in a session that had lived on."""
+    domain: str | None = None
+    """Of a Windows account."""
 
 
 class Oddity(Term):
@@ -400,6 +433,14 @@ class SessionView:
     """Everybody they became in the course of the session, each once."""
     key_name: str | None = None
     key_named_by: NamedBy | None = None
+    row: str = ""
+    """The row's own id, where several rows share ``session`` (the connections of one Windows
+    desktop); empty: ``session``."""
+    by_user: str | None = None
+    by_ip: str | None = None
+    """Who ended it, where somebody else did, and from where."""
+    kept: bool = False
+    """The connection is over and the desktop session lives on, with nobody in it."""
 
 
 class PersonDay(NamedTuple):

@@ -36,6 +36,7 @@ class Site:
 
     def write(self, what: Callable[[Any], object]) -> None:
         with closing(open_state(self.state)) as connection, db.transaction(connection):
+            state.write_facts(connection, {"saved_us": str(NOW)})
             what(connection)
 
     def facts(self, **facts: str) -> None:
@@ -60,6 +61,15 @@ def test_before_it_ever_ran(site: Site) -> None:
     assert (code, data["running"], data["hours"], data["last_line"]) == (1, False, [], None)
     assert data["trouble"] == ["the monitor is not running: who comes and goes is not seen"]
     assert site.status()[1].startswith("TROUBLE    the monitor is not running")
+
+
+def test_a_monitor_that_follows_nothing_yet_is_trouble(site: Site) -> None:
+    with locked(site.state):
+        code, data = site.json()
+    assert (code, data["running"]) == (1, True)
+    assert data["trouble"] == [
+        "the monitor is just beginning: it has not taken its place in the log yet"
+    ]
 
 
 def test_all_is_well(site: Site) -> None:

@@ -90,7 +90,7 @@ class ByHeart:
     def take(self, record: Record) -> list[Change] | None:
         """What a line known by heart leads to; None: it is for the rules, then for ``pass_by`` or
         ``feed``."""
-        time, host, program, pid, text, boot, _, _, trusted, _ = record
+        time, host, program, pid, text, boot, _, _, trusted, _, _ = record
         now_us = time[0]
         crowd = self._crowds.get(host) or self._new_crowd(host)
         if now_us < crowd.now_us or boot is not None or trusted is not None:
@@ -175,7 +175,7 @@ class ByHeart:
 
     def _begin(self, record: Record, crowd: Crowd, forms: Iterable[int]) -> list[Change] | None:
         """The first line of a process."""
-        _, _, program, pid, text, boot, _, _, trusted, _ = record
+        _, _, program, pid, text, boot, _, _, trusted, _, _ = record
         if program not in PROGRAMS or pid is None or boot is not None or trusted is not None:
             return None
         if crowd.talks and crowd.now_us < crowd.newest_us:
@@ -225,7 +225,7 @@ class ByHeart:
 
     def _is_epilogue(self, record: Record, talk: Talk) -> bool:
         """Whether a line still belongs to a conversation that is over, and leads to nothing."""
-        _, _, program, _, text, boot, _, _, trusted, _ = record
+        _, _, program, _, text, boot, _, _, trusted, _, _ = record
         if program not in PROGRAMS or boot is not None or trusted is not None:
             return False
         step = self._next(talk, text)

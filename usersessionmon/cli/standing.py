@@ -15,7 +15,7 @@ WAITING_SECONDS = 3600
 """A notice that waits so long is stuck, whatever the channel says."""
 HELP = """\
 Exit status 1, with the reason first, when
-  - the monitor is not running
+  - the monitor is not running, or has not taken its place in the log yet
   - people come and go on sshd and the log says nothing (monitor.alarm_silent)
   - the state cannot be written, or its disk is full
   - most lines of today are not understood (of 20 or more), or lately far fewer than usual
@@ -50,6 +50,8 @@ def troubles(data: dict[str, Any]) -> list[str]:
 def _of_the_monitor(data: dict[str, Any]) -> Iterator[str]:
     if not data["running"]:
         yield "the monitor is not running: who comes and goes is not seen"
+    elif data["last_saved"] is None:
+        yield "the monitor is just beginning: it has not taken its place in the log yet"
     if data.get("not_saving"):
         since, why = data["not_saving"]["since"], data["not_saving"]["why"]
         yield f"the state cannot be written since {since}: {why}"
