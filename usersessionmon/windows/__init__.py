@@ -1,0 +1,1 @@
+"""Windows event logs: who is on the shared Remote Desktop servers."""
