@@ -33,6 +33,7 @@ LOW: dict[str, set[str]] = {
     "contract": {"model"},
     "envelope": {"model"},
     "sessions": {"model"},  # that it is pure is a promise
+    "windows": {"clock", "errors", "model"},
     "rules": {"errors", "model", "strict"},
     "sources": {"clock", "envelope", "errors", "model"},
     "host": {"errors", "model"},

@@ -67,11 +67,11 @@ class WindowsEvent(NamedTuple):
     record_id: int
     """``EventRecordID``: the order within one channel of one host."""
     fields: Mapping[str, str]
-    """``EventData`` by name, unnamed values by position ("1", "2", …), of ``UserData`` the fields by
-    their local names; stripped, and what Windows writes for nothing ("-", "", "0x0") left out."""
+    """``EventData`` by name, unnamed values by position ("1", "2", …); of ``UserData`` the local
+    names; stripped, and what Windows writes for nothing ("-", "", "0x0") left out."""
     origin: str
     """Whose log it is, the same for all channels of one host: a server as the configuration names
-    it, the host of a file.  A computer's name may change in the middle of its log, this does not."""
+    it, the host of a file.  A computer's name may change in the middle of its log."""
     beside: frozenset[str]
     """The channels of this host that are read, this one among them."""
 
