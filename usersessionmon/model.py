@@ -443,6 +443,23 @@ class SessionView:
     """The connection is over and the desktop session lives on, with nobody in it."""
 
 
+class Claim(NamedTuple):
+    """Somebody asks to have a host for themselves, for a while.  Moments are microseconds UTC."""
+
+    host: str
+    user: str
+    made_by: str
+    """Who called the command; mostly the user."""
+    note: str
+    made_us: int
+    until_us: int
+    released_us: int | None = None
+    """When it was ended before its time; None: it was not."""
+    released_by: str | None = None
+    number: int = 0
+    """Its row; 0: it has none yet."""
+
+
 class PersonDay(NamedTuple):
     """One user in the daily report."""
 

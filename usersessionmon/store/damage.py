@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from . import db, outbox, state
+from . import claims, db, outbox, state
 
 KEPT = 3
 """Damaged states that are kept; older ones go."""
@@ -167,6 +167,7 @@ def _save_what_is_left(file: Path, new: sqlite3.Connection, damage: Damage) -> D
                 kept = _facts(old)
                 sessions = _copy_sessions(old, new)
                 notices = outbox.copy_waiting(_waiting(old), new)
+                claims.copy(_rows(old, claims.QUERY), new)
                 state.write_facts(new, {name: kept[name] for name in _FACTS if name in kept})
                 last_line = kept.get("last_line_us", "")
                 if whole and last_line.isdecimal():

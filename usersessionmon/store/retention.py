@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from . import db
+from . import claims, db
 
 STEP = 500
 """Sessions that one step removes at most."""
@@ -21,7 +21,7 @@ _DAY_US = 86_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is kept of ended sessions; 0: no limit."""
+    """What is kept of ended sessions, and for how long of ended claims; 0: no limit."""
 
     days: int
     sessions: int
@@ -36,6 +36,8 @@ def step(connection: sqlite3.Connection, limits: Limits, now_us: int) -> bool:
         removed = _remove_old(connection, now_us - limits.days * _DAY_US) if limits.days else 0
         if limits.sessions and removed < STEP:
             removed += _remove_most(connection, limits.sessions, STEP - removed)
+        if limits.days:
+            claims.forget_old(connection, now_us - limits.days * _DAY_US)
     return _give_back(connection) or removed >= STEP
 
 
