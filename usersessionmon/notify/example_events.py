@@ -5,6 +5,7 @@ from __future__ import annotations
 from usersessionmon.model import (
     Change,
     ChangeKind,
+    Claim,
     Company,
     Doubt,
     Finding,
@@ -14,13 +15,20 @@ from usersessionmon.model import (
     Reason,
 )
 
+from .claimed import with_claim
 from .folded import in_company
-from .stage import ADDRESS, DAY, SECOND, STRANGER, Stage
+from .stage import ADDRESS, DAY, HOUR, SECOND, STRANGER, Stage
 
 
 def login(stage: Stage) -> Notice:
     named = stage.login()._replace(key_name="alice@laptop", key_named_by=NamedBy.CONFIG)
     return stage.word(named, ())
+
+
+def claimed(stage: Stage) -> Notice:
+    until_us = stage.now_us + 2 * HOUR
+    claim = Claim(stage.server.name, "bob", "bob", "v2.3", stage.now_us - HOUR, until_us)
+    return with_claim(stage.word(stage.login(), ()), claim, stage.now_us, stage.server.say)
 
 
 def logout(stage: Stage) -> Notice:

@@ -54,6 +54,7 @@ EXAMPLES: Mapping[str, Example] = {
     "elevation": _one(events.elevation),
     "unusual_login": _one(events.found_at_login),
     "unusual_logout": _one(events.found_at_logout),
+    "login_claimed": _one(events.claimed),
     "arrival": _one(events.arrival),
     "departure": _one(events.departure),
     "failures": _one(others.bout(Scope.ADDRESS)),

@@ -32,6 +32,7 @@ from usersessionmon.store.faults import DamagedError, RemovedError, trouble
 from usersessionmon.store.place import holder, locked, make_dir, open_state, state_dir
 from usersessionmon.store.retention import Limits
 
+from .claims import mark_of
 from .here import look_around
 from .log import (
     BootMarker,
@@ -138,7 +139,8 @@ def monitor(
             call_witnesses(engine, here)
             marker = BootMarker(here, clock)
             pipeline = Pipeline(rules, engine, marker, Shapes(rules))
-            telling = telling_of(settings, here)
+            server = server_of(settings, here)
+            telling = telling_of(settings, here, mark_of(connection, server, clock))
             persons = Persons(settings.keys, here.names, here.boot, clock)
             bad = telling.watch.load(detectors.read_detectors(connection))
             if bad:
@@ -152,7 +154,7 @@ def monitor(
             ]
             names = [delivery.channel for delivery in deliveries]
             say_left_behind(connection, names)
-            post = Post(settings, server_of(settings, here), here.zone, clock, connection, kept)
+            post = Post(settings, server, here.zone, clock, connection, kept)
             watchers = watchers_of(post, pipeline, names, tellers, here.boot, once=once)
             metering = metering_of(settings.metrics, counters, connection, names, clock.now_us())
             yield Monitor(

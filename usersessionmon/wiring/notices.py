@@ -47,6 +47,7 @@ from usersessionmon.store.outbox import SqliteOutbox
 from usersessionmon.tellers import Teller
 from usersessionmon.telling import Telling
 
+from .claims import Mark
 from .here import Here, zone_of
 
 LOG = logging.getLogger("usersessionmon")
@@ -90,14 +91,16 @@ def server_of(settings: Settings, here: Here) -> Server:
     return Server(here.name, here.address, hosts, here.zone, settings.language.value)
 
 
-def telling_of(settings: Settings, here: Here) -> Telling:
-    """What this host tells, and how it words it."""
+def telling_of(
+    settings: Settings, here: Here, mark: Mark = lambda notice, _change: notice
+) -> Telling:
+    """What this host tells, and how it words it.  ``mark`` adds what is known of the host."""
     kinds = frozenset(settings.notices.events)
     texts = OwnTexts(settings.templates)
     server = server_of(settings, here)
 
     def word(change: Change, findings: Sequence[Finding]) -> Notice:
-        return texts.word(change, server, findings)
+        return mark(texts.word(change, server, findings), change)
 
     def tell(bout: Bout) -> Notice:
         return bout_notice(bout, server)
