@@ -229,6 +229,7 @@ class Link(Term):
 
     AUDIT = "audit_session"  # the kernel's id of the session, for which the journal vouches
     PROCESS = "process"  # its process comes from the session's, as the live host shows
+    LOGON = "logon_id"  # Windows' id of the logon session, which the system itself records
     TTY = "tty"  # the line names the session's terminal
     ONLY = "only_session"  # concluded: the caller has no other session on this host
 

@@ -1,0 +1,375 @@
+"""One host's connections with their indexes, and what is told of them.
+
+A login may have to wait: for its twin, for the 4634 that makes it an unlock, for its other half in
+the other channel.  So may a logout, for the record that says why.  ``Conn.wait`` says how long;
+``settle`` tells what is known.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from usersessionmon.model import Change, ChangeKind, Moment, Reason, Record, SessionView
+
+from .channels import LSM, SECURITY
+from .state import MAX_CONNS, MAX_DESKS, Conn, Desk, Log
+from .tables import is_restart
+
+SECOND = 1_000_000
+SAME_US = 10 * SECOND
+"""Security and LSM tell of one login within this time of each other."""
+UNLOCK_SECONDS = 1.5
+"""A logon that ends within a second was an unlock; its twin is there by then, too."""
+PARTNER_SECONDS = 10.0
+"""Security's half comes first: LSM tells when the desktop is there."""
+OTHER_HALF_SECONDS = 2.0
+REASON_SECONDS = 1.0
+TAKEN_SECONDS = 10.0
+"""Who replaced a connection shows when they are in."""
+BOOT_SECONDS = 15.0
+"""After a boot every channel is read up to it."""
+LEAVING_US = 60 * SECOND
+"""Who leaves within this time after somebody asked for a restart leaves because of it."""
+BOOT_US = 180 * SECOND
+"""The records of one boot lie within this time."""
+STEP_BACK = 5 * SECOND
+JUMP_US = 60 * SECOND
+
+
+class Book:
+    """See the module's text.  ``patient``: all that there is will be read before ``finish``, so
+    that nothing is told too early; else time passes with ``tick``."""
+
+    def __init__(self, log: Log, *, patient: bool) -> None:
+        self.log = log
+        self.patient = patient
+        self.out: list[Change] = []
+        self.views: dict[str, SessionView] = {}
+        """Rows to save, by their ids."""
+        self.dirty = False
+        self._by_luid: dict[str, int] = {}
+        self._by_ts: dict[str, int] = {}
+        self._by_user: dict[str, dict[int, None]] = {}
+        self._waiting: dict[int, None] = {}
+        self._brief: dict[int, None] = {}
+        """Of those that wait, the ones that LSM has no part in: their time passes with the log."""
+        self._line: list[tuple[int, int, bool]] = []
+        """What LSM told and Security may still add to: (record id, conn, is the logout)."""
+        for conn in log.conns.values():
+            self._index(conn)
+            self.hold(conn, conn.wait)
+        self.dirty = False
+
+    # --- finding ----------------------------------------------------------------------------------
+
+    def of_luid(self, luid: str | None) -> Conn | None:
+        """The connection of one of Security's logon ids, if it is not forgotten."""
+        return None if luid is None else self.log.conns.get(self._by_luid.get(luid, 0))
+
+    def of_ts(self, ts: str | None) -> Conn | None:
+        """The connection that is in a desktop session now, by LSM."""
+        conn = None if ts is None else self.log.conns.get(self._by_ts.get(ts, 0))
+        return None if conn is None or conn.over else conn
+
+    def of_user(self, user: str) -> Iterator[Conn]:
+        """What is remembered of a user, the latest first."""
+        for number in reversed(tuple(self._by_user.get(user.casefold(), ()))):
+            yield self.log.conns[number]
+
+    def waiting(self) -> list[Conn]:
+        """The connections of which something is to be told, the earliest first."""
+        return [self.log.conns[number] for number in sorted(self._waiting)]
+
+    def brief(self) -> list[Conn]:
+        """Those of them that LSM has no part in."""
+        return [self.log.conns[number] for number in self._brief]
+
+    def open(self) -> Iterator[Conn]:
+        """The connections that are not over."""
+        return (conn for conn in self.log.conns.values() if not conn.over)
+
+    def at(self, us: int) -> list[Conn]:
+        """The connections that there were at a moment, by the clock."""
+        return [
+            conn
+            for conn in self.log.conns.values()
+            if conn.us is not None and conn.us <= us and (conn.end_us is None or conn.end_us >= us)
+        ]
+
+    # --- changing ---------------------------------------------------------------------------------
+
+    def begin(self, record: Record, user: str, domain: str | None, session: str) -> Conn:
+        """A login; it is told when it is settled."""
+        self.log.counter += 1
+        conn = Conn(
+            number=self.log.counter,
+            host=record.host,
+            user=user,
+            domain=domain,
+            session=session,
+            us=record.time.us,
+            text=record.time.text,
+        )
+        self.log.conns[conn.number] = conn
+        self._index(conn)
+        while len(self.log.conns) > MAX_CONNS:
+            self.settle(next(iter(self.log.conns.values())), forget=True)
+        return conn
+
+    def begin_lost(self, record: Record, user: str, domain: str | None, session: str) -> Conn:
+        """A connection whose login was not seen; it is to be ended at once."""
+        conn = self.begin(record, user, domain, session)
+        conn.us, conn.text, conn.told = None, "", True
+        return conn
+
+    def hold(self, conn: Conn, seconds: float | None) -> None:
+        """What is known of it may become more within so long; None: nothing is waited for."""
+        conn.wait = seconds
+        self.dirty = True
+        if seconds is None:
+            self._waiting.pop(conn.number, None)
+            self._brief.pop(conn.number, None)
+            return
+        self._waiting[conn.number] = None
+        if conn.lsm is None:
+            self._brief[conn.number] = None
+        else:
+            self._brief.pop(conn.number, None)
+
+    def touch(self, conn: Conn) -> None:
+        """Something about it changed: indexes, and the row that people see."""
+        self._index(conn)
+        if conn.told and not conn.over:
+            self.views[conn.row or conn.session] = view(conn)
+
+    def desk(self, key: str, session: str, user: str) -> Desk:
+        """Remember a desktop session by SessionID or logon id."""
+        desk = self.log.desks[key] = Desk(session, user)
+        while len(self.log.desks) > MAX_DESKS:
+            del self.log.desks[next(iter(self.log.desks))]
+        return desk
+
+    def queue(self, conn: Conn, lsm: int, *, out: bool) -> bool:
+        """Let what LSM told wait for Security's part of it; False when nobody needs to."""
+        if self.patient:
+            heapq.heappush(self._line, (lsm, conn.number, out))
+        return self.patient
+
+    def end(self, conn: Conn, record: Record, by: str, reason: Reason, *, wait: float) -> None:
+        """It is over.  What else is known of its end may be added as long as it waits."""
+        conn.end_us, conn.end_text = record.time.us, record.time.text
+        conn.end_by, conn.reason = by, reason
+        conn.abnormal = reason in {Reason.NETWORK, Reason.TIMEOUT, Reason.KILLED}
+        self.hold(conn, wait if conn.told else max(wait, conn.wait or 0.0))
+
+    def drop(self, conn: Conn) -> None:
+        """It was no login after all (an unlock), or is told and over."""
+        self.hold(conn, None)
+        self.log.conns.pop(conn.number, None)
+        mine = self._by_user.get(conn.user.casefold(), {})
+        mine.pop(conn.number, None)
+        if not mine:
+            self._by_user.pop(conn.user.casefold(), None)
+        for luid in conn.luids:
+            if self._by_luid.get(luid) == conn.number:
+                del self._by_luid[luid]
+        if conn.ts is not None and self._by_ts.get(conn.ts) == conn.number:
+            del self._by_ts[conn.ts]
+        self.dirty = True
+
+    def _index(self, conn: Conn) -> None:
+        for luid in conn.luids:
+            self._by_luid[luid] = conn.number
+        if conn.ts is not None and not conn.over:
+            self._by_ts[conn.ts] = conn.number
+        self._by_user.setdefault(conn.user.casefold(), {})[conn.number] = None
+        self.dirty = True
+
+    # --- telling ----------------------------------------------------------------------------------
+
+    def settle(self, conn: Conn, *, forget: bool = False) -> None:
+        """Nothing more is waited for: tell what is known.  ``forget``: there is no room for it."""
+        self.hold(conn, None)
+        self._tell_login(conn)
+        if conn.over:
+            self._tell_logout(conn)
+            self.drop(conn)
+        elif forget:
+            self.drop(conn)
+
+    def flush(self, lsm: int | None) -> None:
+        """Tell what LSM's log has up to this record; None: all of it."""
+        while self._line and (lsm is None or self._line[0][0] <= lsm):
+            _, number, out = heapq.heappop(self._line)
+            conn = self.log.conns.get(number)
+            if conn is None:
+                continue
+            if out and conn.over:
+                self.settle(conn)
+            elif not out:
+                self._tell_login(conn)
+                self.hold(conn, conn.wait if conn.over else None)
+
+    def flush_ready(self) -> None:
+        """Tell what LSM's log has, in its order, up to the first end that may be explained yet."""
+        while self._line:
+            _, number, out = self._line[0]
+            conn = self.log.conns.get(number)
+            if conn is not None and out and conn.wait is not None:
+                return
+            heapq.heappop(self._line)
+            if conn is not None and out and conn.over:
+                self.settle(conn)
+            elif conn is not None and not out:
+                self._tell_login(conn)
+
+    def finish(self) -> None:
+        """Nothing follows."""
+        self.flush(None)
+        for conn in self.waiting():
+            self.settle(conn)
+
+    def _tell_login(self, conn: Conn) -> None:
+        if conn.told or conn.us is None:
+            return
+        conn.told = True
+        self.views[conn.row or conn.session] = view(conn)
+        self.out.append(_change(conn, ChangeKind.LOGIN, Moment(conn.us, conn.text)))
+
+    def _tell_logout(self, conn: Conn) -> None:
+        assert conn.end_us is not None
+        if conn.end_by == "boot":
+            self._judge_boot(conn)
+        elif conn.end_by in {"4647", "23"} and conn.reason is Reason.USER:
+            conn.reason = self.leaving(conn.end_us) or Reason.USER
+        length = self.duration(conn)
+        change = _change(conn, ChangeKind.LOGOUT, Moment(conn.end_us, conn.end_text))
+        self.out.append(
+            change._replace(
+                reason=conn.reason,
+                abnormal=conn.abnormal,
+                duration=length,
+                inferred=conn.inferred,
+                login_time=conn.login_time,
+                by_user=conn.by_user,
+                by_ip=conn.by_ip,
+                kept=conn.kept,
+            )
+        )
+        self.views[conn.row or conn.session] = view(conn, length)
+        if conn.rid is None and conn.us is not None:
+            self.log.note(self.log.early, (conn.us, conn.user.casefold()))
+
+    def duration(self, conn: Conn) -> float | None:
+        """Seconds; None when the clock was set in between, or does not allow it."""
+        if conn.us is None or conn.end_us is None or conn.vague or conn.end_us < conn.us:
+            return None
+        for rid, before, after in self.log.jumps:
+            if conn.rid is not None and rid < conn.rid:
+                continue
+            if conn.end_rid is not None and rid > conn.end_rid:
+                continue
+            if conn.us <= before and conn.end_us >= after and _lies_in(conn, before, after):
+                return None
+        return (conn.end_us - conn.us) / SECOND
+
+    # --- why --------------------------------------------------------------------------------------
+
+    def leaving(self, us: int) -> Reason | None:
+        """Whether somebody had asked for a restart or a shutdown when a session ended."""
+        named = [kind for at, kind in self.log.downs if kind and 0 <= us - at <= LEAVING_US]
+        if named:
+            return _down(named[-1])
+        orderly = any(not kind and 0 <= at - us <= LEAVING_US for at, kind in self.log.downs)
+        return Reason.SHUTDOWN if orderly else None
+
+    def is_boot(self, us: int) -> bool:
+        """Whether another channel says that the host came up at about that time."""
+        return any(abs(at - us) <= BOOT_US for at, _ in self.log.booted)
+
+    def _judge_boot(self, conn: Conn) -> None:
+        """Whether the host went down in order before the boot that ended a session."""
+        boot_us = conn.crossed_us or conn.end_us or 0
+        log = self.log
+        earlier = max((at for at, _ in log.booted if at < boot_us - BOOT_US), default=0)
+        crashed = any(abs(at - boot_us) <= BOOT_US for at, _ in log.crashes)
+        kinds = [(at, kind) for at, kind in log.downs if earlier <= at <= boot_us + SECOND]
+        conn.inferred = True
+        if crashed or not kinds:
+            conn.reason, conn.abnormal = Reason.REBOOT, True
+            return
+        named = [kind for _, kind in kinds if kind]
+        conn.reason, conn.abnormal = _down(named[-1] if named else ""), False
+        last = max(at for at, _ in kinds)
+        if conn.us is not None and conn.vague and last > conn.us and conn.end_us is not None:
+            seconds = last // SECOND
+            conn.end_us, conn.end_text = last, _text_of(seconds, last % SECOND)
+            conn.vague = False
+
+
+def _down(kind: str) -> Reason:
+    return Reason.REBOOT if is_restart(kind) else Reason.SHUTDOWN
+
+
+def _lies_in(conn: Conn, before: int, after: int) -> bool:
+    """Whether a jump may lie within a connection of which only the times are known: one back in
+    time makes every moment between its ends ambiguous."""
+    assert conn.us is not None
+    assert conn.end_us is not None
+    if conn.rid is not None and conn.end_rid is not None:
+        return True
+    return before <= after or conn.end_us >= after >= conn.us or conn.us <= before <= conn.end_us
+
+
+def _text_of(seconds: int, micros: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros).isoformat()
+
+
+def _change(conn: Conn, kind: ChangeKind, time: Moment) -> Change:
+    return Change(
+        kind=kind,
+        time=time,
+        host=conn.host,
+        service=conn.service,
+        user=conn.user,
+        ip=conn.ip,
+        client_host=conn.client_host,
+        port=conn.port,
+        session=conn.session,
+        tty=conn.tty,
+        again=conn.again and kind is ChangeKind.LOGIN,
+        domain=conn.domain,
+    )
+
+
+def view(conn: Conn, length: float | None = None) -> SessionView:
+    """The row that people see."""
+    return SessionView(
+        session=conn.session,
+        host=conn.host,
+        service=conn.service,
+        user=conn.user,
+        ip=conn.ip,
+        port=conn.port,
+        method=None,
+        key_fingerprint=None,
+        login_time=conn.login_time,
+        logout_time=conn.end_time,
+        duration=length,
+        reason=(conn.reason or Reason.UNKNOWN) if conn.over else None,
+        abnormal=conn.abnormal,
+        inferred=conn.inferred,
+        state="closed" if conn.over else "open",
+        tty=conn.tty,
+        row=conn.row,
+        by_user=conn.by_user,
+        by_ip=conn.by_ip,
+        kept=conn.kept,
+    )
+
+
+def both(record: Record) -> bool:
+    """Whether Security and LSM of this host are both read."""
+    return record.windows is not None and {SECURITY, LSM} <= record.windows.beside

@@ -1,0 +1,286 @@
+"""What LSM's channel says: who is in which desktop session, and why they are not any more (rules R4
+and R5 of the reading that the tests hold)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from usersessionmon.model import Reason, Record, WindowsEvent
+
+from .book import (
+    OTHER_HALF_SECONDS,
+    REASON_SECONDS,
+    SAME_US,
+    SECOND,
+    STEP_BACK,
+    TAKEN_SECONDS,
+    Book,
+)
+from .channels import SECURITY
+from .security import end_by_boot, passed_by
+from .state import Conn
+from .tables import OWN, REFUSED, REPLACED, account, address, number, reason_of
+
+_HINT_US = 30 * SECOND
+"""A reason stands just before the end that it explains."""
+_STARTS_US = 60 * SECOND
+"""One start of LSM makes several records."""
+_AFTER = frozenset({1, 2, 3, 4, 6})
+"""Reasons that are news even behind the record of a log-off; the others repeat it."""
+
+
+def take(book: Book, record: Record, event: WindowsEvent) -> None:
+    """One record of LSM's channel."""
+    log = book.log
+    if SECURITY not in event.beside:
+        _expire(book, record)
+    handler = _HANDLERS.get(event.id)
+    if handler is not None:
+        handler(book, record, event)
+    if SECURITY not in event.beside:
+        book.flush_ready()
+    log.lsm_first_us = log.lsm_first_us or record.time.us
+    log.lsm_last_us = max(log.lsm_last_us, record.time.us)
+    book.dirty = True
+
+
+def _expire(book: Book, record: Record) -> None:
+    """Without Security only a reason is waited for, and time passes with the log."""
+    for conn in book.waiting():
+        if conn.lsm is not None and conn.wait is not None and conn.end_us is not None:
+            passed = record.time.us - conn.end_us
+            if passed > conn.wait * SECOND or passed < -STEP_BACK:
+                _let_go(book, conn)
+
+
+def _let_go(book: Book, conn: Conn) -> None:
+    """Its end is as clear as it gets; in a replay it is told when those before it are."""
+    if book.patient:
+        book.hold(conn, None)
+    else:
+        book.settle(conn)
+
+
+def _arrive(book: Book, record: Record, event: WindowsEvent) -> None:
+    """21: somebody logged on.  25: somebody is back in a session that had lived on."""
+    domain, user = account(event.fields.get("User"))
+    ts = event.fields.get("SessionID")
+    if user is None or ts is None:
+        return
+    again = event.id == 25
+    before = book.of_ts(ts)
+    if before is not None:
+        _reopened(book, record, before)
+    place = address(event.fields.get("Address")) or passed_by(book, user, record.time.us)
+    _name_taker(book, record, ts, user, place)
+    session, row = _desk(book, record, event, ts, user, again=again)
+    conn = _from_security(book, record, user)
+    if conn is None:
+        conn = book.begin(record, user, domain, session)
+        conn.ip = place
+    elif not conn.told:
+        conn.session = session
+        conn.us, conn.text = record.time.us, record.time.text
+        conn.ip = conn.ip or place
+        conn.domain = domain or conn.domain
+    if not conn.told:
+        conn.row, conn.again = row, again
+        local = event.fields.get("Address") == "LOCAL" or conn.kind in {2, 11}
+        conn.tty = "console" if local and conn.ip is None else conn.tty or "rdp"
+    conn.lsm, conn.ts = event.record_id, ts
+    _revive(conn)
+    book.hold(conn, conn.wait)
+    book.touch(conn)
+    _announce(book, conn, event)
+
+
+def _desk(
+    book: Book, record: Record, event: WindowsEvent, ts: str, user: str, *, again: bool
+) -> tuple[str, str]:
+    """(session, row) of a connection to a desktop: the session is that of its first login."""
+    desk = book.log.desks.get(ts)
+    if again and desk is not None and desk.user == user.casefold():
+        desk.rows += 1
+        return desk.session, f"{desk.session}+{event.record_id}"
+    session = f"win:{record.host or ''}:{book.log.starts}:ts{ts}:{event.record_id}"
+    book.desk(ts, session, user.casefold())
+    return session, ""
+
+
+def _from_security(book: Book, record: Record, user: str) -> Conn | None:
+    """The same login as Security has told it, if it has."""
+    for conn in book.of_user(user):
+        if conn.lsm is None and conn.rid is not None and conn.us is not None:
+            early = record.time.us - conn.us
+            if abs(early) <= SAME_US and conn.service == "windows" and conn.kind:
+                return conn
+    return None
+
+
+def _revive(conn: Conn) -> None:
+    """Security ends the logon by which somebody came back to an older session; they are in."""
+    if conn.over and not conn.told:
+        conn.end_us, conn.end_text, conn.end_rid, conn.end_by = None, "", None, ""
+        conn.reason, conn.abnormal = None, False
+
+
+def _announce(book: Book, conn: Conn, event: WindowsEvent) -> None:
+    queued = book.queue(conn, event.record_id, out=False)
+    if SECURITY not in event.beside:
+        if not queued:
+            book.settle(conn)
+    elif queued:
+        book.hold(conn, OTHER_HALF_SECONDS)
+    elif conn.rid is not None:
+        book.settle(conn)
+    else:
+        book.hold(conn, OTHER_HALF_SECONDS)
+
+
+def _reopened(book: Book, record: Record, conn: Conn) -> None:
+    """Its end was never logged: all that is known is that it is over."""
+    book.end(conn, record, "reopened", Reason.UNKNOWN, wait=REASON_SECONDS)
+    conn.inferred, conn.end_lsm = True, None
+    if conn.crossed_us is not None and book.is_boot(conn.crossed_us):
+        end_by_boot(book, conn, record)
+    _over(book, conn, record)
+
+
+def _name_taker(book: Book, record: Record, ts: str, user: str, place: str | None) -> None:
+    """Whoever comes in just after a connection was replaced has replaced it."""
+    for conn in book.waiting():
+        if conn.end_by != "24" or conn.by_user is not None or conn.end_us is None:
+            continue
+        replaced = conn.reason is Reason.KILLED and conn.abnormal
+        if replaced and 0 <= record.time.us - conn.end_us <= _HINT_US:
+            code = book.log.reasons.get(conn.ts or "", (0, 0))[1]
+            if code == REPLACED and (conn.ts == ts or conn.user.casefold() != user.casefold()):
+                conn.by_user, conn.by_ip = user, place
+                if not book.patient and conn.told:
+                    book.settle(conn)
+
+
+def _logged_off(book: Book, record: Record, event: WindowsEvent) -> None:
+    ts = event.fields.get("SessionID")
+    conn = book.of_ts(ts)
+    book.log.desks.pop(ts or "", None)
+    if conn is None:
+        return
+    book.end(conn, record, "23", Reason.USER, wait=REASON_SECONDS)
+    _over(book, conn, record)
+
+
+def _disconnected(book: Book, record: Record, event: WindowsEvent) -> None:
+    ts = event.fields.get("SessionID")
+    conn = book.of_ts(ts)
+    if conn is None or ts is None:
+        return
+    conn.ip = conn.ip or address(event.fields.get("Address"))
+    code = _recent(book.log.reasons.get(ts), record)
+    wait = TAKEN_SECONDS if code == REPLACED else REASON_SECONDS
+    book.end(conn, record, "24", Reason.UNKNOWN, wait=wait)
+    conn.kept = True
+    if code is not None:
+        _explain(book, conn, record, code)
+    _over(book, conn, record)
+
+
+def _over(book: Book, conn: Conn, record: Record) -> None:
+    """Let the end wait for its reason."""
+    assert record.windows is not None
+    conn.end_lsm = record.windows.record_id
+    book.touch(conn)
+    book.queue(conn, conn.end_lsm, out=True)
+
+
+def _explain(book: Book, conn: Conn, record: Record, code: int) -> None:
+    reason = reason_of(code)
+    if code in REFUSED:
+        reason = Reason.UNKNOWN
+    if code == 0 and any(abs(record.time.us - at) <= SAME_US for at, _ in book.log.broken):
+        reason = Reason.NETWORK
+    source = book.log.sources.get(conn.ts or "")
+    by = None if source is None or abs(record.time.us - source[0]) > _HINT_US else source[1]
+    if by is not None and by != conn.ts:
+        reason = Reason.KILLED
+        taker = book.of_ts(by)
+        if taker is not None:
+            conn.by_user, conn.by_ip = taker.user, taker.ip
+    elif code == OWN:
+        reason = Reason.USER
+    conn.reason = reason
+    conn.abnormal = reason in {Reason.NETWORK, Reason.TIMEOUT, Reason.KILLED}
+
+
+def _recent(hint: tuple[int, int] | None, record: Record) -> int | None:
+    """The reason that was given just before."""
+    return hint[1] if hint is not None and 0 <= record.time.us - hint[0] <= _HINT_US else None
+
+
+def _source(book: Book, record: Record, event: WindowsEvent) -> None:
+    """39: one session disconnects another, or itself."""
+    target, source = event.fields.get("TargetSession"), event.fields.get("Source")
+    if target is not None and source is not None:
+        book.log.sources[target] = (record.time.us, source)
+        _bound(book.log.sources)
+
+
+def _reason(book: Book, record: Record, event: WindowsEvent) -> None:
+    """40: why a session is disconnected.  It stands before the 24; behind a log-off it is news only
+    when somebody else or a limit was behind it."""
+    ts, code = event.fields.get("Session"), number(event.fields.get("Reason"))
+    if ts is None:
+        return
+    book.log.reasons[ts] = (record.time.us, code)
+    _bound(book.log.reasons)
+    if code not in _AFTER:
+        return
+    for conn in book.waiting():
+        ended = conn.end_us if conn.ts == ts and conn.end_by == "23" else None
+        if ended is not None and abs(record.time.us - ended) <= REASON_SECONDS * SECOND * 2:
+            _explain(book, conn, record, code)
+
+
+def _bound(hints: dict[str, tuple[int, int]] | dict[str, tuple[int, str]]) -> None:
+    while len(hints) > 10_000:
+        del hints[next(iter(hints))]
+
+
+def _started(book: Book, record: Record, _event: WindowsEvent) -> None:
+    """32: LSM starts, which it does at a boot; whether it was one another channel must say."""
+    log = book.log
+    if abs(record.time.us - log.started_us) > _STARTS_US:
+        log.starts += 1
+    log.started_us = record.time.us
+    for conn in book.open():
+        if conn.lsm is not None:
+            conn.crossed_us = record.time.us
+    booted(book, record)
+
+
+def booted(book: Book, record: Record) -> None:
+    """A sign of a boot came: with LSM's own start it ends what was open."""
+    for conn in list(book.open()):
+        if conn.lsm is None or conn.crossed_us is None or not book.is_boot(conn.crossed_us):
+            continue
+        if abs(record.time.us - conn.crossed_us) > 180 * SECOND:
+            continue
+        assert record.windows is not None
+        end_by_boot(book, conn, record)
+        if conn.ts is not None:
+            book.log.desks.pop(conn.ts, None)
+        if record.program == "LSM":
+            _over(book, conn, record)
+        else:
+            book.queue(conn, conn.lsm, out=True)
+
+
+_HANDLERS: Mapping[int, Callable[[Book, Record, WindowsEvent], None]] = {
+    21: _arrive,
+    23: _logged_off,
+    24: _disconnected,
+    25: _arrive,
+    32: _started,
+    39: _source,
+    40: _reason,
+}

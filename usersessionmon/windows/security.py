@@ -1,0 +1,433 @@
+"""What the Security channel says: logons by their ids, failures, elevations, boots (rules R2, R3,
+R6, R7 and R8 of the reading that the tests hold)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from usersessionmon.model import Change, ChangeKind, Link, Reason, Record, WindowsEvent
+
+from .book import (
+    BOOT_SECONDS,
+    JUMP_US,
+    PARTNER_SECONDS,
+    SAME_US,
+    SECOND,
+    STEP_BACK,
+    UNLOCK_SECONDS,
+    Book,
+    both,
+)
+from .channels import OPENSSH
+from .state import Conn
+from .tables import NO_USER, address, is_nobody, port, valid_user
+
+_INTERACTIVE = frozenset({2, 10, 11, 12})
+_MAY_UNLOCK = frozenset({2, 11, 12})
+_REMOTE = frozenset({10, 12})
+_CLEARTEXT = 8
+_NO_FAILURES = frozenset({4, 5})
+_FOLD_US = 2 * SECOND
+_RECENT = 32
+"""An elevation makes several records at once."""
+_STATION_US = 2 * SECOND
+_SIGN_IN, _RUN_AS, _CONSENT = "User32", "seclogo", "CredPro"
+"""``LogonProcessName``: people sign in by the first alone."""
+
+
+def take(book: Book, record: Record, event: WindowsEvent) -> None:
+    """One record of the Security channel."""
+    log = book.log
+    _expire(book, record)
+    handler = _HANDLERS.get(event.id)
+    if handler is not None:
+        handler(book, record, event)
+    log.last_us, log.last_text = record.time.us, record.time.text
+    book.dirty = True
+
+
+def _expire(book: Book, record: Record) -> None:
+    """Time has passed by the log itself: what still waits is told.  (LSM's part waits for more than
+    time, and is told elsewhere.)"""
+    now = record.time.us
+    for conn in book.brief():
+        at = conn.end_us if conn.told else conn.us
+        if at is not None and conn.wait is not None:
+            passed = now - at
+            if passed > conn.wait * SECOND or passed < -STEP_BACK:
+                book.settle(conn)
+
+
+def _logon(book: Book, record: Record, event: WindowsEvent) -> None:
+    fields = event.fields
+    user, sid = fields.get("TargetUserName"), fields.get("TargetUserSid")
+    if user is None or is_nobody(sid, user):
+        return
+    kind = int(fields["LogonType"]) if fields.get("LogonType", "").isdecimal() else 0
+    process = fields.get("LogonProcessName", "")
+    if _is_sshd(event):
+        if kind == _CLEARTEXT and OPENSSH not in event.beside:
+            _arrive(book, record, event, kind, service="sshd")
+    elif process == _RUN_AS and kind in {2, 9}:
+        target = fields.get("TargetOutboundUserName", user) if kind == 9 else user
+        _elevate(book, record, event, target)
+    elif process == _CONSENT:
+        _elevate(book, record, event, user)
+    elif process == _SIGN_IN and kind in _INTERACTIVE:
+        _arrive(book, record, event, kind)
+
+
+def _arrive(
+    book: Book, record: Record, event: WindowsEvent, kind: int, service: str = "windows"
+) -> None:
+    """Somebody signed in."""
+    fields = event.fields
+    user, luid = fields["TargetUserName"], fields.get("TargetLogonId", "")
+    if _is_twin(book, record, fields, kind):
+        return
+    place, door = address(fields.get("IpAddress")), port(fields.get("IpPort"))
+    other = _partner(book, record, user) if both(record) and service == "windows" else None
+    if other is not None:
+        _join(book, record, event, other, place, door)
+        return
+    if service == "windows" and both(record) and _is_told(book, record, user):
+        return
+    session = f"win:{record.host or ''}:{book.log.boots}:{luid}"
+    hold = PARTNER_SECONDS if both(record) else UNLOCK_SECONDS
+    conn = book.begin(record, user, fields.get("TargetDomainName"), session)
+    conn.service, conn.rid, conn.kind = service, event.record_id, kind
+    conn.ip, conn.port, conn.signed_us = place, door, record.time.us
+    conn.tty = None if service == "sshd" else "rdp" if kind in _REMOTE else "console"
+    conn.luids = [luid]
+    if place is None and kind in _REMOTE:
+        conn.ip = passed_by(book, user, record.time.us)
+    book.touch(conn)
+    if service == "sshd":
+        book.settle(conn)
+    else:
+        book.hold(conn, hold)
+
+
+def _is_twin(book: Book, record: Record, fields: Mapping[str, str], kind: int) -> bool:
+    """An administrator's logon comes twice, with and without the rights; the older versions of the
+    event do not link the two."""
+    luid, linked = fields.get("TargetLogonId", ""), fields.get("TargetLinkedLogonId")
+    conn = book.of_luid(linked)
+    if conn is None and linked is None:
+        conn = next(
+            (
+                one
+                for one in book.of_user(fields["TargetUserName"])
+                if one.kind == kind and one.signed_us == record.time.us
+            ),
+            None,
+        )
+    if conn is None or (conn.over and conn.lsm is None):
+        return False
+    conn.luids = [*conn.luids, luid]
+    book.touch(conn)
+    return True
+
+
+def _partner(book: Book, record: Record, user: str) -> Conn | None:
+    """The same login as LSM told it."""
+    near = [
+        (abs(conn.us - record.time.us), conn.number, conn)
+        for conn in book.of_user(user)
+        if conn.lsm is not None and conn.rid is None and conn.us is not None
+    ]
+    best = min(near, default=None)
+    return best[2] if best is not None and best[0] <= SAME_US else None
+
+
+def _is_told(book: Book, record: Record, user: str) -> bool:
+    """Whether LSM's login, and its logout, were told before Security's record came."""
+    name, us = user.casefold(), record.time.us
+    return any(who == name and abs(at - us) <= SAME_US for at, who in book.log.early)
+
+
+def _join(
+    book: Book, record: Record, event: WindowsEvent, conn: Conn, place: str | None, door: int | None
+) -> None:
+    """Security's part of a login that LSM has told already."""
+    conn.rid, conn.signed_us = event.record_id, record.time.us
+    conn.kind = int(event.fields["LogonType"])
+    conn.luids = [*conn.luids, event.fields.get("TargetLogonId", "")]
+    if not conn.told:
+        conn.ip = conn.ip or place
+        conn.port = door if conn.ip == place else None
+        conn.domain = conn.domain or event.fields.get("TargetDomainName")
+    book.touch(conn)
+    if book.patient:
+        book.flush(conn.lsm)
+    elif not conn.over:
+        book.settle(conn)
+
+
+def passed_by(book: Book, user: str, us: int) -> str | None:
+    """The address of the RDP connection that was let through for a user just before."""
+    name = user.casefold()
+    for at, who, place in reversed(book.log.passed):
+        if who == name and 0 <= us - at <= 60 * SECOND:
+            return place
+    return None
+
+
+def _logoff(book: Book, record: Record, event: WindowsEvent) -> None:
+    """4647: the user asked.  4634: the logon session is gone, for whatever reason."""
+    luid = event.fields.get("TargetLogonId")
+    conn = book.of_luid(luid)
+    asked = event.id == 4647
+    if luid is not None and asked:
+        book.log.desks.pop(luid, None)
+    if conn is None:
+        return
+    if conn.lsm is not None:
+        conn.end_rid = conn.end_rid or event.record_id
+    elif not conn.over:
+        short = conn.us is not None and 0 <= record.time.us - conn.us <= SECOND
+        if not asked and not conn.told and short and conn.kind in _MAY_UNLOCK:
+            book.drop(conn)
+            return
+        conn.end_rid = event.record_id
+        reason = Reason.USER if asked else Reason.UNKNOWN
+        book.end(conn, record, str(event.id), reason, wait=0.0)
+        if conn.told or not both(record):
+            book.settle(conn)
+
+
+def _boot(book: Book, record: Record, _event: WindowsEvent) -> None:
+    """Whoever was on is not any more; LSM may still tell of an orderly end."""
+    log = book.log
+    log.note(log.booted, (record.time.us, "4608"))
+    log.boots += 1
+    for conn in list(log.conns.values()):
+        if conn.rid is None:
+            continue
+        concluded = conn.end_by == "reopened" or (conn.end_by == "boot" and conn.vague)
+        if conn.over and conn.lsm is not None and concluded:
+            conn.end_us, conn.vague = None, False  # Security's log knows better
+        if not conn.over:
+            end_by_boot(book, conn, record)
+            if conn.lsm is None and (conn.told or book.patient):
+                book.settle(conn)
+            elif conn.lsm is not None and book.patient:
+                book.hold(conn, conn.wait or BOOT_SECONDS)
+        conn.luids = []
+    for key in [key for key in log.desks if key.startswith("0x")]:
+        del log.desks[key]
+
+
+def end_by_boot(book: Book, conn: Conn, record: Record) -> None:
+    """The host went down under it; when exactly is not known: its last sign of life stands."""
+    log = book.log
+    book.end(conn, record, "boot", Reason.REBOOT, wait=BOOT_SECONDS)
+    conn.crossed_us = record.time.us
+    conn.inferred = True
+    if conn.us is not None and conn.us < log.last_us <= record.time.us:
+        conn.end_us, conn.end_text = log.last_us, log.last_text
+    else:
+        conn.vague = True
+
+
+def _clock(book: Book, _record: Record, event: WindowsEvent) -> None:
+    before, after = _moment(event.fields.get("PreviousTime")), _moment(event.fields.get("NewTime"))
+    if before is not None and after is not None and abs(after - before) > JUMP_US:
+        book.log.note(book.log.jumps, (event.record_id, before, after))
+
+
+def _moment(text: str | None) -> int | None:
+    """Microseconds of a time within a record: UTC, seven or nine digits."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    if found.tzinfo is None:
+        return None
+    return int(found.timestamp()) * SECOND + found.microsecond
+
+
+def _failed(book: Book, record: Record, event: WindowsEvent) -> None:
+    fields = event.fields
+    user, place = fields.get("TargetUserName"), address(fields.get("IpAddress"))
+    kind = int(fields["LogonType"]) if fields.get("LogonType", "").isdecimal() else 0
+    if kind in _NO_FAILURES or (user is None and place is None):
+        return
+    by_sshd = _is_sshd(event)
+    if by_sshd and OPENSSH in event.beside:
+        return
+    known = valid_user(fields.get("Status"), fields.get("SubStatus"))
+    if by_sshd and user == NO_USER:
+        user, known = None, False
+    remote = kind not in {2, 11} and not by_sshd
+    book.out.append(
+        Change(
+            kind=ChangeKind.LOGIN_FAILED,
+            time=record.time,
+            host=record.host,
+            service="sshd" if by_sshd else "windows",
+            user=user,
+            ip=place,
+            client_host=fields.get("WorkstationName") if place is None and remote else None,
+            port=port(fields.get("IpPort")) if place is not None else None,
+            valid_user=known,
+            domain=fields.get("TargetDomainName"),
+        )
+    )
+
+
+def _given(book: Book, record: Record, event: WindowsEvent) -> None:
+    """4648: somebody gave another account's name and password."""
+    target = event.fields.get("TargetUserName")
+    subject = event.fields.get("SubjectUserName")
+    if subject is None or is_nobody(event.fields.get("SubjectUserSid"), subject):
+        return
+    if target is None or is_nobody(None, target) or target.casefold() == subject.casefold():
+        return
+    _elevate(book, record, event, target)
+
+
+def _elevate(book: Book, record: Record, event: WindowsEvent, target: str) -> None:
+    """Somebody became somebody else: one event, however many records it has."""
+    fields, log = event.fields, book.log
+    user = fields.get("SubjectUserName")
+    if is_nobody(fields.get("SubjectUserSid"), user):
+        user = None
+    key, us = (user or "").casefold(), record.time.us
+    name = target.casefold()
+    folded = any(
+        abs(us - at) <= _FOLD_US and who == key and became == name
+        for at, who, became in log.elevated[-_RECENT:]
+    )
+    log.note(log.elevated, (us, key, name))
+    if folded:
+        return
+    conn, link = _whose(book, record, event, user)
+    book.out.append(
+        Change(
+            kind=ChangeKind.ELEVATION,
+            time=record.time,
+            host=record.host,
+            service="windows",
+            user=user or (conn.user if conn is not None else None),
+            target_user=target,
+            session=None if conn is None else conn.session,
+            login_user=None if conn is None else conn.user,
+            login_from=None if conn is None else conn.ip or conn.client_host,
+            link=link,
+            inferred=link is Link.ONLY,
+            domain=fields.get("SubjectDomainName") if user is not None else None,
+        )
+    )
+
+
+def _whose(
+    book: Book, record: Record, event: WindowsEvent, user: str | None
+) -> tuple[Conn | None, Link | None]:
+    """In whose session: by the logon id, else the only one there is."""
+    conn = book.of_luid(event.fields.get("SubjectLogonId"))
+    if conn is not None:
+        return conn, Link.LOGON
+    if user is None:
+        there = book.at(record.time.us)
+        if len(there) == 1:
+            return there[0], Link.ONLY
+    return None, None
+
+
+def _station(book: Book, record: Record, event: WindowsEvent) -> None:
+    """4778, 4779: a desktop session was reconnected or disconnected."""
+    fields = event.fields
+    user, luid = fields.get("AccountName"), fields.get("LogonID")
+    if user is None or luid is None or is_nobody(None, user):
+        return
+    place = address(fields.get("ClientAddress"))
+    name = fields.get("ClientName")
+    conn = book.of_luid(luid)
+    if both(record) and _lsm_covers(book, record):
+        if conn is not None and conn.lsm is not None and not conn.told:
+            conn.ip, conn.client_host = conn.ip or place, None if place else name
+        return
+    if event.id == 4779:
+        _leave_station(book, record, event, conn, user, luid)
+    elif conn is None or conn.over or not _is_repeat(conn, record):
+        _enter_station(book, record, event, conn, user, luid)
+
+
+def _lsm_covers(book: Book, record: Record) -> bool:
+    log = book.log
+    if not book.patient:
+        return True
+    return log.lsm_first_us - SAME_US <= record.time.us <= log.lsm_last_us + SAME_US
+
+
+def _is_repeat(conn: Conn, record: Record) -> bool:
+    return conn.us is not None and abs(record.time.us - conn.us) <= SAME_US
+
+
+def _leave_station(
+    book: Book, record: Record, event: WindowsEvent, conn: Conn | None, user: str, luid: str
+) -> None:
+    fields = event.fields
+    if conn is None or conn.over:
+        session = f"win:{record.host or ''}:{book.log.boots}:{luid}"
+        conn = book.begin_lost(record, user, fields.get("AccountDomain"), session)
+        conn.luids, conn.rid = [luid], event.record_id
+    place = address(fields.get("ClientAddress"))
+    conn.ip = conn.ip or place
+    conn.client_host = None if conn.ip else conn.client_host or fields.get("ClientName")
+    conn.station, conn.kept, conn.end_rid = fields.get("SessionName"), True, event.record_id
+    desk = book.log.desks.get(luid) or book.desk(luid, conn.session, user)
+    desk.session = conn.session
+    book.end(conn, record, "4779", Reason.UNKNOWN, wait=UNLOCK_SECONDS)
+    book.touch(conn)
+
+
+def _enter_station(
+    book: Book, record: Record, event: WindowsEvent, conn: Conn | None, user: str, luid: str
+) -> None:
+    fields = event.fields
+    place, station = address(fields.get("ClientAddress")), fields.get("SessionName")
+    for other in book.waiting():
+        taken = other.end_by == "4779" and other.station == station and other.end_us is not None
+        if taken and abs(record.time.us - (other.end_us or 0)) <= _STATION_US:
+            if other.user.casefold() != user.casefold():
+                other.reason, other.abnormal = Reason.KILLED, True
+                other.by_user, other.by_ip = user, place
+            book.settle(other)
+    if conn is not None and not conn.over:
+        book.end(conn, record, "reopened", Reason.UNKNOWN, wait=0.0)
+        conn.inferred = True
+        book.settle(conn)
+    desk = book.log.desks.get(luid)
+    if desk is None:
+        desk = book.desk(luid, f"win:{record.host or ''}:{book.log.boots}:{luid}", user)
+    new = book.begin(record, user, fields.get("AccountDomain"), desk.session)
+    desk.rows += 1
+    new.row = f"{desk.session}+{event.record_id}"
+    new.rid, new.luids, new.again, new.ip = event.record_id, [luid], True, place
+    new.client_host = None if place else fields.get("ClientName")
+    new.station, new.tty = station, "console" if station == "Console" else "rdp"
+    book.touch(new)
+    book.settle(new)
+
+
+def _is_sshd(event: WindowsEvent) -> bool:
+    name = event.fields.get("ProcessName", "").replace("/", "\\").rpartition("\\")[2]
+    return name.casefold() in {"sshd.exe", "sshd-session.exe", "sshd-auth.exe"}
+
+
+_HANDLERS: Mapping[int, Callable[[Book, Record, WindowsEvent], None]] = {
+    4608: _boot,
+    4616: _clock,
+    4624: _logon,
+    4625: _failed,
+    4634: _logoff,
+    4647: _logoff,
+    4648: _given,
+    4778: _station,
+    4779: _station,
+}
