@@ -31,6 +31,7 @@ from usersessionmon.store.damage import REBUILD, UNTOLD
 from usersessionmon.store.drops import Policy
 from usersessionmon.store.faults import DamagedError, RemovedError, may_pass, trouble
 from usersessionmon.store.retention import Limits
+from usersessionmon.system import signals
 from usersessionmon.tellers import Teller
 from usersessionmon.telling import Telling
 from usersessionmon.watching.down import STOPPED
@@ -186,10 +187,11 @@ class Monitor:
             self._reload_asked = True
             self.waker.wake()
 
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup(1)
-            signal.signal(signal.SIGHUP, stop if on_terminal else reload)
+        for number in signals.STOPS:
+            signal.signal(number, stop)
+        for number in signals.HANGUPS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup(1)
+                signal.signal(number, stop if on_terminal else reload)
 
     # --- the loop ---------------------------------------------------------------------------------
 

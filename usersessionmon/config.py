@@ -28,9 +28,10 @@ from usersessionmon.notify.settings import (
     TemplateSettings,
 )
 from usersessionmon.strict import BadValueError, build, nearest, refuse, shown
+from usersessionmon.system import places
 from usersessionmon.watching.settings import HeartbeatSettings, ReportSettings
 
-SYSTEM_CONFIG = Path("/etc/user-session-monitor/config.yaml")
+SYSTEM_CONFIG = places.CONFIG
 LOCAL_CONFIG = Path("config/config.yaml")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _NAME_MOST = 100
@@ -63,7 +64,7 @@ class MonitorSettings:
     log_file: str = ""
     distro: str = ""
     """A rule pack's name (``debian``, ``rhel``, …); empty: read from os-release."""
-    rules_dir: str = "/etc/user-session-monitor/rules.d"
+    rules_dir: str = places.RULES
     alarm_forged: bool = True
     """Tell when somebody writes log lines in a login program's name; needs the journal."""
     alarm_silent: bool = True
@@ -85,7 +86,7 @@ class MonitorSettings:
 
 @dataclass(frozen=True, slots=True)
 class StateSettings:
-    dir: str = "/var/lib/user-session-monitor"
+    dir: str = places.STATE
     keep_days: int = 400
     """How long ended sessions are kept; 0: for ever."""
     max_sessions: int = 500_000
@@ -201,7 +202,7 @@ class Settings:
 
 
 def _no_path(key: str, path: str) -> Iterator[BadValueError]:
-    if not path.startswith("/") or "\0" in path:
+    if not places.is_absolute(path) or "\0" in path:
         yield BadValueError(key, "must be an absolute path")
 
 

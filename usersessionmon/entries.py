@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 import struct
 from collections.abc import Mapping
 from enum import StrEnum
+
+from usersessionmon.system import host
 
 IDENTIFIER = "user-session-monitor"
 SOCKET = "/run/systemd/journal/socket"
@@ -53,7 +54,7 @@ class JournalHandler(logging.Handler):
         super().__init__()
         self._fallback = fallback
         self._path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket = host.datagrams()
         self._socket.setblocking(False)  # a journal that is stuck must not hold us
 
     def emit(self, record: logging.LogRecord) -> None:

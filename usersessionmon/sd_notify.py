@@ -6,8 +6,9 @@ Without ``NOTIFY_SOCKET`` in the environment (not started by systemd) everything
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Mapping
+
+from usersessionmon.system import host
 
 
 class Notifier:
@@ -54,7 +55,7 @@ class Notifier:
         address = "\0" + self._address[1:] if self._address[0] == "@" else self._address
         message = "\n".join(line for line in lines if line).encode("utf-8", "backslashreplace")
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            with host.datagrams() as sender:
                 sender.setblocking(False)
                 sender.sendto(message, address)
         except OSError:

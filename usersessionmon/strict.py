@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 import yaml
 
 from .errors import UserError
+from .system.files import AT_ONCE, BYTES
 
 T = TypeVar("T")
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -95,7 +96,7 @@ def read_document(path: Path, *, regular: bool = False) -> Document:
     """
     try:
         # Without waiting: opening a pipe that nobody writes to would never return.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | (os.O_NONBLOCK if regular else 0))
+        descriptor = os.open(path, os.O_RDONLY | BYTES | (AT_ONCE if regular else 0))
         try:
             if regular and not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise UserError(f"{path}: is no regular file")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
-import termios
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from usersessionmon.errors import TroubleError, UserError
+from usersessionmon.system.terminal import silent
 
 from .output import printable, say, warn
 
@@ -76,15 +76,10 @@ def check_can_ask(flags: str) -> None:
 def _hidden(prompt: str) -> str:
     """As getpass, which would write the prompt in the locale's encoding: nothing is shown from
     before the prompt on."""
-    terminal = sys.stdin.fileno()
-    before = termios.tcgetattr(terminal)
-    silent = [*before]
-    silent[3] &= ~termios.ECHO
     try:
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, silent)
-        return _line(prompt)
+        with silent(sys.stdin.fileno()):
+            return _line(prompt)
     finally:
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
         sys.stderr.write("\n")
         sys.stderr.flush()
 

@@ -22,6 +22,7 @@ from usersessionmon.rules.pack import own_rules
 from usersessionmon.store import db, state
 from usersessionmon.store.faults import is_full
 from usersessionmon.store.place import check_whole, holder, reading
+from usersessionmon.system import users
 from usersessionmon.wiring.here import look_around, zone_of
 from usersessionmon.wiring.log import choose_source, rules_of
 from usersessionmon.wiring.monitor import CONFIG, config_problems
@@ -157,7 +158,7 @@ def _state(settings: Settings) -> list[tuple[bool, str]]:
         return [(True, f"{folder}: in use by the running monitor (pid {pid})")]
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(nearest, os.W_OK | os.X_OK):
-        return [(False, f"{folder}: cannot be written by this user ({_user()})")]
+        return [(False, f"{folder}: cannot be written by this user ({users.own_name()})")]
     if is_full(nearest / db.FILE_NAME):
         return [(False, f"{folder}: the disk is full: free some space")]
     if not folder.exists():
@@ -166,7 +167,3 @@ def _state(settings: Settings) -> list[tuple[bool, str]]:
         if connection is not None:
             check_whole(connection, folder / db.FILE_NAME)
     return [(True, f"{folder}: can be written")]
-
-
-def _user() -> str:
-    return f"uid {os.geteuid()}"

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import grp
 import os
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from usersessionmon.config import LOCAL_CONFIG, SYSTEM_CONFIG, Settings, find_config, load
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.layers import origins, read_layers
 from usersessionmon.strict import MAX_BYTES
+from usersessionmon.system import files, users
 
 GROUP = "user-session-monitor"
 _EXAMPLE = Path(__file__).parents[1] / "config.yaml.example"
@@ -28,7 +27,7 @@ def goal(given: str | None) -> Path:
     would look for first.  Raises UserError when that may not even be looked at."""
     if given is not None:
         return Path(given)
-    default = SYSTEM_CONFIG if os.geteuid() == 0 else LOCAL_CONFIG
+    default = SYSTEM_CONFIG if users.is_root() else LOCAL_CONFIG
     return find_config(None) or default
 
 
@@ -51,7 +50,7 @@ def why_not_writable(path: Path) -> str:
     folder = next(one for one in real.parents if one.exists())
     if not os.access(folder, os.W_OK | os.X_OK):
         return f"{folder} cannot be written by this user"
-    return "" if folder == real.parent or os.geteuid() == 0 else f"there is no folder {real.parent}"
+    return "" if folder == real.parent or users.is_root() else f"there is no folder {real.parent}"
 
 
 def write(path: Path, text: str, before: str | None, given: Mapping[str, str]) -> None:
@@ -71,8 +70,8 @@ def write(path: Path, text: str, before: str | None, given: Mapping[str, str]) -
         _check(temporary, path, given)
         if read_text(real) != before:
             raise TroubleError(f"{path}: was changed by somebody else meanwhile: run this again")
-        temporary.rename(real)
-        _sync(real.parent)
+        temporary.replace(real)
+        files.sync_folder(real.parent)
     except OSError as error:
         raise TroubleError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
@@ -97,11 +96,11 @@ def protect(path: Path) -> bool:
     """Give the file its owner and mode; whether they were others.  Raises TroubleError."""
     try:
         found = path.stat()
-        group, mode = _group(), _mode(path)
+        group, mode = users.group_of(GROUP), _mode(path)
         is_right = found.st_mode & 0o777 == mode
         if group is not None and (found.st_uid, found.st_gid) != (0, group):
             is_right = False
-            os.chown(path, 0, group)
+            users.give(path, group)
         path.chmod(mode)
     except OSError as error:
         raise TroubleError(f"{path}: its mode cannot be set: {error.strerror}") from error
@@ -110,27 +109,18 @@ def protect(path: Path) -> bool:
 
 def _mode(path: Path) -> int:
     """What is there and an ordinary user's is opened to nobody else."""
-    if os.geteuid() == 0 or not path.exists():
+    if users.is_root() or not path.exists():
         return 0o640
     return path.stat().st_mode & 0o640
-
-
-def _group() -> int | None:
-    """The service's group, where there is one and it can be given to a file."""
-    if os.geteuid() != 0:
-        return None
-    with suppress(KeyError):
-        return grp.getgrnam(GROUP).gr_gid
-    return 0
 
 
 def _make_folder(folder: Path) -> None:
     if folder.exists():
         return
-    folder.mkdir(mode=0o750, parents=True)
-    group = _group()
+    files.make_folder(folder)
+    group = users.group_of(GROUP)
     if group is not None:
-        os.chown(folder, 0, group)
+        users.give(folder, group)
 
 
 def _written(path: Path, text: str) -> Path:
@@ -142,9 +132,9 @@ def _written(path: Path, text: str) -> Path:
             file.write(text.encode())
             file.flush()
             os.fsync(descriptor)
-        group = _group()
+        group = users.group_of(GROUP)
         if group is not None:
-            os.chown(name, 0, group)
+            users.give(Path(name), group)
         Path(name).chmod(mode)
     except BaseException:
         Path(name).unlink()
@@ -166,11 +156,3 @@ def _check(temporary: Path, path: Path, given: Mapping[str, str]) -> None:
         is_here = place.startswith(f"{temporary}:")
         if place and (not is_here if value else True):
             raise UserError(f"{place}: gives {key}, and goes before {path}: change it there")
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,13 +15,14 @@ from types import FrameType
 
 from usersessionmon.config import find_config, load
 from usersessionmon.store.faults import DamagedError
+from usersessionmon.system import signals
 
 from .common import log_to_stderr
 
 DAMAGES = 3
 """A state that is found damaged so often in one life of the process is no accident any more."""
 EXAMPLE = "user-session-monitor run --config /etc/user-session-monitor/config.yaml"
-_BLOCKED = {signal.SIGHUP, signal.SIGTERM}
+_BLOCKED = {*signals.HANGUPS, signal.SIGTERM}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +41,9 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # until somebody minds it
+    signals.hold(signals.HANGUPS)  # until somebody minds it
     signal.signal(signal.SIGTERM, _end)  # until the monitor is there to end in order
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    signals.release({signal.SIGTERM})
     from usersessionmon.wiring import monitor as wiring
 
     file = find_config(options.config)
@@ -60,9 +61,9 @@ def main(options: argparse.Namespace) -> int:
                     wiring.config_problems, options.config, settings, began_with
                 )
                 monitor.handle_signals(on_terminal=sys.stdin is not None and sys.stdin.isatty())
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+                signals.release(signals.HANGUPS)
                 monitor.run()
-                signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED)
+                signals.hold(_BLOCKED)
             break
         except DamagedError:  # set aside: again, with a new one
             if not left:

@@ -20,6 +20,7 @@ from usersessionmon.config import (
 )
 from usersessionmon.config import load as load_settings
 from usersessionmon.errors import TroubleError, UserError
+from usersessionmon.system import users
 from usersessionmon.yamledit import set_values
 
 from . import config_file
@@ -90,10 +91,10 @@ def _begin(options: argparse.Namespace, talk: Talk) -> Run:
         path = config_file.goal(options.config)
         blocked = config_file.why_not_writable(path)
     except UserError as error:
-        if os.geteuid() == 0:
+        if users.is_root():
             raise
         path, blocked = SYSTEM_CONFIG, error.lines[0]  # an ordinary user may not even look
-    if os.geteuid() != 0 and blocked and not os.access(path, os.R_OK):
+    if not users.is_root() and blocked and not os.access(path, os.R_OK):
         before, settings = None, Settings(monitor=MonitorSettings(rules_dir=""))
     else:
         before = config_file.read_text(path)
@@ -106,7 +107,7 @@ def _begin(options: argparse.Namespace, talk: Talk) -> Run:
 
 
 def _steps(run: Run) -> None:
-    if os.geteuid() != 0:
+    if not users.is_root():
         _without_root(run)
     run.talk.head("1. This host")
     found = look(run.settings, run.clock, run.talk)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 
 from usersessionmon.clock import Waker
 from usersessionmon.config import FEISHU, SYSTEM_CONFIG, TERMINAL
+from usersessionmon.system import users
 
 from . import services
 from .common import folder_of
@@ -24,7 +24,7 @@ def start(run: Run) -> bool:
     if run.options.no_service:
         run.talk.say(f"left as it is; by hand: {own}")
         return False
-    if os.geteuid() != 0 or run.blocked or run.path.resolve() != SYSTEM_CONFIG.resolve():
+    if not users.is_root() or run.blocked or run.path.resolve() != SYSTEM_CONFIG.resolve():
         run.talk.say(f"next: {own}")
         return False
     if not services.has_unit():

@@ -9,6 +9,8 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
+from usersessionmon.system.terminal import take_escapes
+
 
 def prepare() -> None:
     """Make all three streams usable; to be called before any other file is opened."""
@@ -17,6 +19,8 @@ def prepare() -> None:
         if hasattr(stream, "reconfigure"):
             # Output is UTF-8 whatever the locale; what is no text is shown escaped.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        if stream.isatty():
+            take_escapes(stream.fileno())
 
 
 def _fill_gaps() -> None:

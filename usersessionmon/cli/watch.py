@@ -8,7 +8,7 @@ import signal
 import stat
 import sys
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
 from types import FrameType
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from usersessionmon.clock import SystemClock, Waker
 from usersessionmon.errors import TroubleError
-from usersessionmon.model import SessionView
+from usersessionmon.model import Claim, SessionView
 from usersessionmon.stock import Presence
 
 from .output import cell, cut, micros_text, say_json, session_object, span_text, warn
@@ -34,6 +34,8 @@ class Seen(NamedTuple):
     ended: Sequence[SessionView]
     """Those of the look before that are not there any more, as they are now."""
     running: bool
+    claims: Sequence[Claim]
+    """Those that hold."""
 
 
 class Difference(NamedTuple):
@@ -46,6 +48,8 @@ class Difference(NamedTuple):
 
 Look = Callable[[Collection[str]], Seen]
 """Looks at the host; is given the sessions of the look before."""
+ObjectOf = Callable[[Seen, SessionView, Presence | None], Mapping[str, Any]]
+"""What programs get of a session of a look."""
 
 
 def differences(before: Sequence[tuple[SessionView, Presence]], seen: Seen) -> Iterator[Difference]:
@@ -61,9 +65,7 @@ def differences(before: Sequence[tuple[SessionView, Presence]], seen: Seen) -> I
             yield Difference("changed", view, how)
 
 
-def watch_lines(
-    look: Look, every: float, zone: tzinfo, object_of: Callable[[SessionView, Presence | None], Any]
-) -> int:
+def watch_lines(look: Look, every: float, zone: tzinfo, object_of: ObjectOf) -> int:
     """One object for each who is on at first (``on``), then for each change."""
     waker = Waker()
     pipe = sys.stdout.fileno() if stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode) else None
@@ -74,7 +76,7 @@ def watch_lines(
         while True:
             at = micros_text(SystemClock().now_us(), zone)
             for one in found:
-                say_json({"change": one.what, "at": at, **object_of(one.view, one.how)})
+                say_json({"change": one.what, "at": at, **object_of(seen, one.view, one.how)})
             sys.stdout.flush()
             if waker.wait(every, watched):
                 return 0  # whoever read this has gone
@@ -117,7 +119,7 @@ def _again(look: Look, seen: Seen) -> tuple[Seen, str]:
     try:
         return look([view.session for view, _ in seen.there]), ""
     except TroubleError as error:
-        return Seen(seen.there, (), running=seen.running), error.lines[0]
+        return seen._replace(ended=()), error.lines[0]
 
 
 def _page(
@@ -176,13 +178,16 @@ def _second_screen(waker: Waker) -> Iterator[None]:
         _write(_ENTER)
         waker.wake()
 
-    handlers = {
+    handlers: dict[signal.Signals, Callable[[int, FrameType | None], object]] = {
         signal.SIGINT: signal.default_int_handler,  # a shell's background job began without it
-        signal.SIGWINCH: resized,
         signal.SIGTERM: ended,
-        signal.SIGHUP: ended,
-        signal.SIGTSTP: paused,
     }
+    if sys.platform != "win32":
+        handlers |= {
+            signal.SIGWINCH: resized,
+            signal.SIGHUP: ended,
+            signal.SIGTSTP: paused,
+        }
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     _write(_ENTER)
     try:

@@ -7,12 +7,13 @@ likes.  Every answer is three-valued where the host may hide it: None is "cannot
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+from usersessionmon.system.host import TICKS
 
 from .files import text_of
 
@@ -68,7 +69,7 @@ class Host:
     def __init__(self, proc: Path = Path("/proc"), run: Path = Path("/run")) -> None:
         self.proc = proc
         self.run = run
-        self._ticks = os.sysconf("SC_CLK_TCK")
+        self._ticks = TICKS
 
     def process_alive(self, pid: int) -> bool | None:
         """Is there a process of this number (a zombie is none)?  None when /proc may hide it."""

@@ -12,10 +12,12 @@ import binascii
 import contextlib
 import hashlib
 import os
-import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+
+from usersessionmon.system import users
+from usersessionmon.system.files import AT_ONCE, BYTES
 
 _CONFIG = Path("/etc/ssh/sshd_config")
 _DEFAULT = (".ssh/authorized_keys", ".ssh/authorized_keys2")
@@ -29,9 +31,8 @@ _TYPES = ("ssh-", "ecdsa-", "sk-")
 def comment_of(user: str, fingerprint: str, config: Path = _CONFIG) -> str | None:
     """What stands behind the key with this fingerprint (``SHA256:…``) in the account's files; None
     where it does not stand there, has no comment, or may not be read."""
-    try:
-        account = pwd.getpwnam(user)
-    except (KeyError, ValueError):
+    account = users.account(user)
+    if account is None:
         return None
     for pattern in key_files(config):
         path = _file_of(pattern, account)
@@ -71,8 +72,8 @@ def _settings(config: Path, depth: int) -> Iterator[tuple[str, list[str]]]:
                     yield setting
 
 
-def _file_of(pattern: str, account: pwd.struct_passwd) -> Path | None:
-    names = {"h": account.pw_dir, "u": account.pw_name, "U": str(account.pw_uid), "%": "%"}
+def _file_of(pattern: str, account: users.Account) -> Path | None:
+    names = {"h": account.home, "u": account.name, "U": str(account.uid), "%": "%"}
     pieces = pattern.split("%")
     text = pieces[0]
     rest = iter(pieces[1:])
@@ -81,14 +82,14 @@ def _file_of(pattern: str, account: pwd.struct_passwd) -> Path | None:
             text += names.get(piece[0], "") + piece[1:]
         else:  # %%
             text += "%" + next(rest, "")
-    path = Path(account.pw_dir) / text
+    path = Path(account.home) / text
     return path if path.is_absolute() and "\0" not in text else None
 
 
 def _lines(path: Path) -> Iterator[str]:
     try:
         # Without waiting: the account's owner may have put a pipe there.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | AT_ONCE | BYTES)
     except OSError:
         return
     try:

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
 
+from usersessionmon.system import host as kernel
+
 from .alive import Host
 from .files import text_of
 
@@ -57,7 +59,7 @@ class OsRelease:
 def host_names(root: Path = _ROOT) -> frozenset[str]:
     """The names by which this host may appear in its own log, each as it is and in small letters:
     the kernel's, /etc/hostname's, those that /etc/hosts knows for them, and their short forms."""
-    names = {os.uname().nodename} if root == _ROOT else set()
+    names = set(kernel.nodes()) if root == _ROOT else set()
     for line in _lines(root / "etc/hostname"):
         names.update(line.split()[:1])
     for line in _lines(root / "etc/hosts"):

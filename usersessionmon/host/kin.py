@@ -6,10 +6,11 @@ children inherit it.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+from usersessionmon.system.host import device, device_of
 
 from .alive import Host, scope_in
 from .files import text_of
@@ -51,14 +52,14 @@ def on_tty(host: Host, tty: str, dev: Path = Path("/dev")) -> Iterator[int]:
     if _TTY.fullmatch(tty) is None:
         return
     try:
-        device = (dev / tty).stat().st_rdev
+        wanted = device_of(dev / tty)
     except OSError:
         return
     for count, pid in enumerate(host.pids()):
         if count >= _PROCESSES:
             return
         terminal = host.terminal_of(pid)
-        if terminal is not None and _device(terminal) == device:
+        if terminal is not None and _device(terminal) == wanted:
             process = host.process(pid)
             if process is not None and not process.elsewhere:
                 yield pid
@@ -68,4 +69,4 @@ def _device(number: int) -> int:
     """A terminal as /proc/PID/stat has it (new_encode_dev), as stat(2) gives it."""
     number &= 0xFFFFFFFF
     major, minor = (number >> 8) & 0xFFF, (number & 0xFF) | ((number >> 12) & 0xFFF00)
-    return os.makedev(major, minor)
+    return device(major, minor)

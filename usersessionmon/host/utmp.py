@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from usersessionmon.system.files import AT_ONCE, BYTES
+
 MOST = 2 * 1024 * 1024
 """Bytes that are read of a file: the last 5,000 records."""
 _LAYOUTS = (
@@ -125,7 +127,7 @@ def _sense(layout: struct.Struct, data: bytes, before: int) -> int:
 def _tail(path: Path) -> tuple[bytes, int]:
     """The end of a file, and how many bytes are before it."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | AT_ONCE | BYTES)
         with os.fdopen(descriptor, "rb") as file:
             before = max(0, os.fstat(descriptor).st_size - MOST)
             file.seek(before)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from usersessionmon.strict import BadValueError, refuse
+from usersessionmon.system.places import is_absolute
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class MetricsSettings:
 
     def _mistakes(self) -> Iterator[BadValueError]:
         if self.textfile and not (
-            self.textfile.startswith("/") and self.textfile.endswith(".prom")
+            is_absolute(self.textfile) and self.textfile.endswith(".prom")
         ):
             yield BadValueError("textfile", "must be an absolute path that ends with .prom")
         if self.listen and place_of(self.listen) is None:

@@ -17,6 +17,7 @@ from typing import ClassVar
 from usersessionmon.fitting import is_address, networks_mistakes
 from usersessionmon.model import Severity
 from usersessionmon.strict import BadValueError, refuse
+from usersessionmon.system.places import is_absolute
 
 from . import templates
 
@@ -376,7 +377,7 @@ def either(key: str, settings: object) -> Iterator[BadValueError]:
     path = getattr(settings, f"{key}_file")
     if getattr(settings, key) and path:
         yield BadValueError(f"{key}_file", f"give {key} or {key}_file, not both")
-    elif path and not path.startswith("/"):
+    elif path and not is_absolute(path):
         yield BadValueError(f"{key}_file", f"must be the absolute path of a file with the {key}")
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from usersessionmon.system.files import AT_ONCE, BYTES, read_at
+
 from .journal_probe import JournalFacts, probe
 
 Kind = Literal["journal", "file"]
@@ -103,12 +105,12 @@ def decide(journal: JournalFacts, file: FileFacts) -> Choice:
 def look_at(path: str) -> FileFacts:
     """What there is to a log file.  Never raises, never blocks (a fifo is no log file here)."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | AT_ONCE | BYTES)
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 return FileFacts(path, True, False, None, f"{path}: is not a regular file")
-            tail = os.pread(descriptor, _TAIL_BYTES, max(0, status.st_size - _TAIL_BYTES))
+            tail = read_at(descriptor, _TAIL_BYTES, max(0, status.st_size - _TAIL_BYTES))
         finally:
             os.close(descriptor)
     except FileNotFoundError:

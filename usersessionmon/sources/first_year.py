@@ -15,6 +15,7 @@ from usersessionmon.envelope.forms import skip_priority
 from usersessionmon.envelope.stamp import ordinal, read_stamp
 from usersessionmon.envelope.years import MonthDay, first_year
 from usersessionmon.envelope.zones import local_day
+from usersessionmon.system.files import read_at
 
 _WHOLE_BYTES = 1024 * 1024
 """Up to this size every line is looked at."""
@@ -50,7 +51,7 @@ def _windows(descriptor: int, size: int, stride: int, width: int) -> Iterator[li
     last = max(0, size - max(width, _STRIDE))
     for offset in (*range(0, last, stride), last):
         most = size - offset if offset == last else width
-        lines = os.pread(descriptor, most, offset).split(b"\n")
+        lines = read_at(descriptor, most, offset).split(b"\n")
         yield lines[1:] if offset else lines
 
 

@@ -6,13 +6,13 @@ entries can be read is found out by reading one.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from usersessionmon.errors import TroubleError
+from usersessionmon.system import users
 
 from .journal import MISSING, open_reader
 from .journal_reader import ERRORS, unchanged, words
@@ -58,7 +58,7 @@ def _trouble(exists: bool, permitted: bool) -> str:
         return ""
     if not exists:
         return "this host keeps no systemd journal"
-    if os.geteuid() == 0:
+    if users.is_root():
         return "the journal holds no entry of the system yet"
     return (
         "the system's journal may not be read by this user: run as root, or add the user to the"

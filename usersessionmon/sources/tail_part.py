@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
+from usersessionmon.system.files import AT_ONCE, BYTES, read_at
+
 CHUNK = 256 * 1024
 LINE_MAX = 64 * 1024
 """A longer line is cut here and the rest of it is skipped: it must not hold memory."""
@@ -28,7 +30,7 @@ HEAD_MAX = 1024
 STRIDE = 8 * CHUNK
 """How much one look reads or unpacks at most, so that nobody waits long for it."""
 
-_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_OPEN = os.O_RDONLY | BYTES | AT_ONCE
 _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError)
 PACKED = (".gz", ".xz", ".bz2")
 
@@ -71,7 +73,7 @@ class _Plain:
         self._descriptor = descriptor
 
     def at(self, offset: int, size: int) -> bytes:
-        return os.pread(self._descriptor, size, offset)
+        return read_at(self._descriptor, size, offset)
 
     def size(self) -> int:
         return os.fstat(self._descriptor).st_size

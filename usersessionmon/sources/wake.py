@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from usersessionmon.system.files import INOTIFY
+
 _TELLING = frozenset({"attrib", "closed", "created", "deleted", "modified", "moved"})
 """What is worth a wake-up (``closed``: by somebody who could write).  Newer versions of watchdog
 also tell of opening and of closing after reading, which we do ourselves."""
@@ -174,6 +176,8 @@ class PathWatcher:
         return False
 
     def _start_observer(self) -> Any:
+        if not INOTIFY:
+            raise RuntimeError("is for Linux")
         if self._observer is None:
             # By name: watchdog's own choice may be one that walks directories every second.
             from watchdog.observers.inotify import InotifyObserver
@@ -267,4 +271,4 @@ def _existing(path: Path, name: str | None) -> tuple[os.stat_result, str, frozen
 
 
 def _readable(path: str) -> bool:
-    return os.access(path, os.R_OK, effective_ids=True)
+    return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)

@@ -6,7 +6,6 @@ another name first, so that whoever is killed in between goes on where it was le
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from usersessionmon.system import files
 
 from . import claims, db, outbox, state
 
@@ -89,7 +90,7 @@ def begin(folder: Path) -> None:
         if left.exists():
             left.replace(folder / f"{_newest(folder)}{suffix}")
     ready.replace(file)
-    _sync(folder)
+    files.sync_folder(folder)
 
 
 def set_aside(folder: Path, why: str, now_us: int) -> Damage:
@@ -107,7 +108,7 @@ def set_aside(folder: Path, why: str, now_us: int) -> Damage:
         with suppress(FileNotFoundError):
             file.with_name(file.name + suffix).replace(aside.with_name(aside.name + suffix))
     (folder / READY).replace(file)
-    _sync(folder)
+    files.sync_folder(folder)
     for old in asides(folder)[:-KEPT]:
         for suffix in SUFFIXES:
             old.with_name(old.name + suffix).unlink(missing_ok=True)
@@ -142,15 +143,6 @@ def _build(folder: Path) -> sqlite3.Connection:
     connection = db.connect(built)
     db.migrate(connection)
     return connection
-
-
-def _sync(folder: Path) -> None:
-    """Renamed is renamed, even if the power fails now."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # --- what can still be read -----------------------------------------------------------------------

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 import sqlite3
 from pathlib import Path
 
 from usersessionmon.errors import TroubleError
+from usersessionmon.system import files
 
 _ROOM = 128 * 1024
 """Less free space than this is a full disk: SQLite's files grow by so much at once."""
@@ -79,14 +80,13 @@ def trouble(file: Path, error: sqlite3.Error) -> TroubleError:
 def is_full(file: Path) -> bool:
     """SQLite says `disk I/O error` when its shared memory file cannot grow on a full disk."""
     try:
-        space = os.statvfs(file.parent)
+        return shutil.disk_usage(file.parent).free < _ROOM
     except OSError:
         return False
-    return space.f_bavail * space.f_frsize < _ROOM
 
 
 def is_read_only(file: Path) -> bool:
     try:
-        return bool(os.statvfs(file.parent).f_flag & os.ST_RDONLY)
+        return files.is_read_only(file.parent)
     except OSError:
         return False

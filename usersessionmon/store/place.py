@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from usersessionmon.errors import TroubleError
+from usersessionmon.system import files, locks, places, users
 
 from . import damage, db, rescue
 from .faults import DamagedError, primary_code, trouble
 
-DEFAULT_DIR = "/var/lib/user-session-monitor"
+DEFAULT_DIR = places.STATE
 LOCK_NAME = "run.lock"
 _LOCK_BYTES = 512
-_LOOKERS = 100_000
-"""How often the lock is asked for while others only look who has it: about a tenth of a second."""
 
 
 def state_dir(configured: str, environment: dict[str, str] | os._Environ[str] = os.environ) -> Path:
     """The state's directory.
 
-    The default is the system's; a user who may not write there has one of their own under
-    ``$XDG_STATE_HOME`` (XDG Base Directory Specification), so that ``make run`` needs no rights.
+    The default is the system's; a user who may not write there has one of their own, so that
+    ``make run`` needs no rights.
     The service (``$STATE_DIRECTORY``) has the system's, even while that is read-only.
     """
     path = Path(configured)
-    if configured != DEFAULT_DIR or os.geteuid() == 0 or environment.get("STATE_DIRECTORY"):
+    if configured != DEFAULT_DIR or users.is_root() or environment.get("STATE_DIRECTORY"):
         return path
     if os.access(path / db.FILE_NAME, os.R_OK) or os.access(path, os.W_OK):
         return path
     try:
-        home = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        return places.own_state(environment)
     except RuntimeError:  # an account without an entry in passwd and without $HOME
         return path
-    return Path(home) / "user-session-monitor"
 
 
 def make_dir(path: Path) -> None:
     """Make the directory when it is missing.  Raises TroubleError naming it."""
     try:
-        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+        files.make_folder(path)
     except OSError as error:
         raise TroubleError(
             f"{path}: the state directory cannot be made: {error.strerror}; "
@@ -66,7 +63,7 @@ def locked(path: Path) -> Iterator[None]:
     """
     descriptor = _open_lock(path / LOCK_NAME, os.O_RDWR | os.O_CREAT)
     try:
-        if not _taken(descriptor):
+        if not locks.take(descriptor):
             pid = _first_line(descriptor) or "unknown"
             raise TroubleError(
                 f"{path}: another monitor runs on this state (pid {pid}); "
@@ -75,29 +72,14 @@ def locked(path: Path) -> Iterator[None]:
         _write_pid(descriptor, path)
         yield
     finally:
+        locks.let_go(descriptor)
         os.close(descriptor)
-
-
-def _taken(descriptor: int) -> bool:
-    """Take the lock; False when a monitor has it.  ``holder`` has it too, shared and for a moment:
-    that is no monitor, and is waited for."""
-    for _ in range(_LOOKERS):
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.sched_yield()
-    return False
 
 
 def _open_lock(file: Path, flags: int) -> int:
     """Open the lock, and nothing that only has its name: whoever owns the directory may have put
     a link there for root to follow.  Raises FileNotFoundError and TroubleError."""
-    safe = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    safe = files.NO_LINK | files.AT_ONCE | files.BYTES
     try:
         descriptor = os.open(file, flags | safe, 0o640)
     except FileNotFoundError:
@@ -130,7 +112,7 @@ def note_trouble(path: Path, text: str) -> None:
     except (OSError, TroubleError):
         return
     try:
-        os.pwrite(descriptor, _lock_text(text), 0)
+        files.write_at(descriptor, _lock_text(text), 0)
     except OSError:
         pass
     finally:
@@ -159,7 +141,7 @@ def noted_trouble(path: Path) -> tuple[int, str] | None:
     with _looked_at(path) as descriptor:
         if descriptor is None:
             return None
-        lines = os.pread(descriptor, _LOCK_BYTES, 0).decode("utf-8", "replace").splitlines()
+        lines = files.read_at(descriptor, _LOCK_BYTES, 0).decode("utf-8", "replace").splitlines()
     since, _, why = (lines[1] if len(lines) > 1 else "").partition(" ")
     return (int(since), why) if since.isdecimal() else None
 
@@ -171,12 +153,12 @@ def _lock_text(text: str) -> bytes:
 
 
 def _first_line(descriptor: int) -> str:
-    return os.pread(descriptor, 32, 0).decode("ascii", "replace").partition("\n")[0].strip()
+    return files.read_at(descriptor, 32, 0).decode("ascii", "replace").partition("\n")[0].strip()
 
 
 def _write_pid(descriptor: int, path: Path) -> None:
     try:
-        os.pwrite(descriptor, _lock_text(""), 0)
+        files.write_at(descriptor, _lock_text(""), 0)
     except OSError as error:
         raise TroubleError(f"{path / LOCK_NAME}: cannot be written: {error.strerror}") from error
 
@@ -189,12 +171,10 @@ def holder(path: Path) -> int | None:
     with _looked_at(path) as descriptor:
         if descriptor is None:
             return None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            text = _first_line(descriptor)
-            return int(text) if text.isdigit() else 0
-        return None
+        if not locks.is_taken(descriptor):
+            return None
+        text = _first_line(descriptor)
+        return int(text) if text.isdigit() else 0
 
 
 def open_state(path: Path) -> sqlite3.Connection:

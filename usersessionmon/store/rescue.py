@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
+from usersessionmon.system import files
+
 from . import db
 from .damage import READY
 
@@ -36,7 +38,7 @@ def leave(
             begun.unlink(missing_ok=True)
             with closing(sqlite3.connect(begun)) as copy:
                 connection.backup(copy)
-            _sync(begun)
+            files.sync_file(begun)
             begun.replace(place / READY)
             return place / READY
     return None
@@ -53,7 +55,7 @@ def take_up(folder: Path, environment: Mapping[str, str] = os.environ) -> None:
             begun = folder / _BEGUN
             begun.unlink(missing_ok=True)
             shutil.copyfile(left, begun)
-            _sync(begun)
+            files.sync_file(begun)
             begun.replace(folder / READY)
         left.unlink()
 
@@ -74,11 +76,3 @@ def _is_there(file: Path) -> bool:
     except OSError:
         return True
     return True
-
-
-def _sync(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
 from usersessionmon.config import Settings
 from usersessionmon.host import facts
+from usersessionmon.system.host import node
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def look_around(settings: Settings) -> Here:
     names = facts.host_names()
     return Here(
         names=names,
-        name=settings.server.name or os.uname().nodename,
+        name=settings.server.name or node(),
         address=settings.server.ip or facts.primary_address(),
         boot=facts.boot_id(),
         zone=zone_of(settings),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from usersessionmon.sources.journal import JournalSource
 from usersessionmon.sources.journal_boots import last_entries
 from usersessionmon.sources.tail import TailSource
 from usersessionmon.stock import doubted, take_stock, witness
+from usersessionmon.system.host import node
 
 from .here import Here
 
@@ -134,10 +134,9 @@ def log_name(here: Here, choice: Choice, engine: Engine) -> str:
     The journal has the kernel's name; syslog daemons write it up to the first dot.
     """
     known = [name for name in engine.host_names() if name is not None and name in here.names]
-    node = os.uname().nodename
     if known:
         return known[-1]
-    return node if choice.kind == "journal" else node.partition(".")[0]
+    return node() if choice.kind == "journal" else node().partition(".")[0]
 
 
 def name_in_log(here: Here, choice: Choice, engine: Engine) -> str | None:
