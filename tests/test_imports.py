@@ -42,7 +42,7 @@ LOW: dict[str, set[str]] = {
     "store": {"errors", "model", "notify.base", "system"},
     "notify": {"clock", "contract", "entries", "errors", "fitting", "model", "strict", "system"},
     "byheart": {"model", "rules", "sessions"},
-    "pipeline": {"byheart", "model", "rules", "sessions"},
+    "pipeline": {"byheart", "model", "rules", "sessions", "windows"},
     "alarm": {"model", "rules"},
     "saving": {"clock", "entries", "sd_notify", "store"},
     "silence": {"clock", "host", "model"},

@@ -270,13 +270,13 @@ class Monitor:
                 changes += self.stock(self.pipeline.engine)
             changes += self.call(self.pipeline.engine, self._has_gap(batch))
             self.recall(self.pipeline.engine)
-            changes += self.pipeline.engine.tick(self.clock.monotonic())
+            changes += self.pipeline.tick(self.clock.monotonic())
         now = self.clock.now_us()
         self.seen(batch.records, changes, now)
         if self.told_us is not None:
             self._rebuild(batch)
         notices = [*self.telling.of(changes, self.told_us), *self._alarms(batch, now)]
-        if changes or notices or batch.records or self.pipeline.engine.has_news():
+        if changes or notices or batch.records or self.pipeline.has_news():
             self._save(changes, now, notices)
         elif abs(now - self._saved_us) >= (IDLE_SAVE_US if batch.position else ALIVE_SAVE_US):
             self._save((), now)
@@ -310,7 +310,7 @@ class Monitor:
         now, now_us = self.clock.monotonic(), self.clock.now_us()
         waits = [
             self.source.patience(),
-            self.pipeline.engine.patience(now),
+            self.pipeline.patience(now),
             self.telling.patience(now),
             self._watchdog,
             *(teller.patience(now_us) for teller in self.tellers),
@@ -399,6 +399,7 @@ class Monitor:
         """Everything that follows from what was read, and how far, in one transaction."""
         remembered = self.telling.watch.drain()
         delta = self.pipeline.engine.drain()
+        desktops = self.pipeline.desktops.drain()
         posted = self.router.post(notices, now_us)
         counted = self.pipeline.take_counts()
         shapes = () if self.pipeline.shapes is None else self.pipeline.shapes.take().items()
@@ -407,6 +408,7 @@ class Monitor:
 
         def write() -> None:
             state.write_engine(self.connection, delta.connections, delta.hosts, delta.sessions)
+            state.write_windows(self.connection, *desktops)
             dropped[:] = outbox.enqueue(self.connection, posted, now_us, self.policy)
             detectors.write_detectors(self.connection, remembered)
             if self._position is not None:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from usersessionmon.byheart.lane import ByHeart
-from usersessionmon.model import Change, Event, Means, Record
+from usersessionmon.model import Change, Event, Means, Record, SessionView
 from usersessionmon.rules.coverage import Shape, Shapes
 from usersessionmon.rules.forgeries import Forgeries
 from usersessionmon.rules.matcher import RuleSet
 from usersessionmon.rules.trust import Verdict, judge
 from usersessionmon.sessions.engine import Engine
+from usersessionmon.windows.engine import Desktops
 
 MAX_PROGRAMS = 256
 """Programs that are counted apart; their names are foreign text."""
@@ -33,11 +34,14 @@ class Pipeline:
         engine: Engine,
         mark_boot: Callable[[Record], Record] | None = None,
         shapes: Shapes | None = None,
+        desktops: Desktops | None = None,
     ) -> None:
         """``mark_boot`` completes a live text log's records with the boot that the host knows.
         ``shapes`` are told of the lines that no rule understands."""
         self.rules = rules
         self.engine = engine
+        self.desktops = desktops or Desktops()
+        """The engine for records of Windows event logs; by default that of a replay."""
         self._mark_boot = mark_boot
         self.shapes = shapes
         self.missed: Callable[[Record, Shape], None] = lambda _record, _shape: None
@@ -65,7 +69,7 @@ class Pipeline:
             try:
                 if mark is not None:
                     record = mark(record)
-                found = take(record)
+                found = take(record) if record.windows is None else self.desktops.take(record)
                 if found is None:
                     found = self._one(record)
                 elif record.program in counts:
@@ -82,7 +86,30 @@ class Pipeline:
 
     def finish(self) -> list[Change]:
         """Nothing follows: conclude all that waits."""
-        return self._heart.settle() + self.engine.finish()
+        return self._heart.settle() + self.engine.finish() + self.desktops.finish()
+
+    def tick(self, monotonic: float) -> list[Change]:
+        """Time has passed at the log's end (``Engine.tick``, ``Desktops.tick``)."""
+        return self.engine.tick(monotonic) + self.desktops.tick(monotonic)
+
+    def patience(self, monotonic: float) -> float | None:
+        """Seconds until ``tick`` has something to conclude; None: nothing waits."""
+        waits = (self.engine.patience(monotonic), self.desktops.patience(monotonic))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def has_news(self) -> bool:
+        """Whether there is anything to save."""
+        return self.engine.has_news() or self.desktops.has_news()
+
+    def ended(self) -> tuple[SessionView, ...]:
+        """The sessions that ended since the last call, for one who saves nothing."""
+        return (*self.engine.skim(), *self.desktops.skim())
+
+    def open_sessions(self) -> Iterator[SessionView]:
+        """The rows of everybody who is on."""
+        for _, view in self.engine.open_sessions():
+            yield view
+        yield from self.desktops.open_sessions()
 
     def one(self, record: Record) -> list[Change]:
         """What one record leads to."""

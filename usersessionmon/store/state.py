@@ -16,7 +16,10 @@ _FIRST = (
     "id, host, service, user, ip, port, method, key_fingerprint, login_us, login_text, "
     "logout_us, logout_text, duration, reason, abnormal, inferred, state, tty, pid, boot"
 )
-_LATER = ("elevated_to", "became", "key_name", "key_named_by")
+_LATER = (
+    *("elevated_to", "became", "key_name", "key_named_by"),
+    *("desktop", "by_user", "by_ip", "kept"),
+)
 """Columns that a state of an older version does not have."""
 _COLUMNS = ", ".join((_FIRST, *_LATER))
 
@@ -28,7 +31,7 @@ _PORTION = 1000
 """Sessions that are read at once."""
 _REPLACE = (
     f"REPLACE INTO session ({_COLUMNS}, begun_us) "  # noqa: S608 - only marks
-    f"VALUES ({', '.join('?' * 25)})"
+    f"VALUES ({', '.join('?' * 29)})"
 )
 
 
@@ -97,18 +100,32 @@ def write_engine(
     connection.executemany(_REPLACE, [_row(view) for view in sessions])
 
 
+def read_windows(connection: sqlite3.Connection) -> list[str]:
+    """What is remembered of each Windows host, as JSON texts, for ``Desktops.load``."""
+    return [row[0] for row in connection.execute("SELECT body FROM windows")]
+
+
+def write_windows(
+    connection: sqlite3.Connection, logs: Mapping[str, str], sessions: Iterable[SessionView]
+) -> None:
+    """Save what changed in the engine for Windows."""
+    connection.executemany("REPLACE INTO windows VALUES (?, ?)", list(logs.items()))
+    connection.executemany(_REPLACE, [_row(view) for view in sessions])
+
+
 def _row(view: SessionView) -> tuple[object, ...]:
     login, logout = view.login_time, view.logout_time
     begun = login or logout
     return (
-        view.session, view.host, view.service, view.user, view.ip, view.port, view.method,
-        view.key_fingerprint,
+        view.row or view.session, view.host, view.service, view.user, view.ip, view.port,
+        view.method, view.key_fingerprint,
         login.us if login else None, login.text if login else None,
         logout.us if logout else None, logout.text if logout else None,
         view.duration, view.reason.value if view.reason else None,
         view.abnormal, view.inferred, view.state, view.tty, view.pid, view.boot,
         _names_text(view.elevated_to), _names_text(view.became),
         view.key_name, view.key_named_by.value if view.key_named_by else None,
+        view.session if view.row else None, view.by_user, view.by_ip, view.kept,
         begun.us if begun else 0,
     )  # fmt: skip
 
@@ -246,10 +263,10 @@ def _view(row: tuple[object, ...]) -> SessionView:
         session, host, service, user, ip, port, method, key_fingerprint,
         login_us, login_text, logout_us, logout_text,
         duration, reason, abnormal, inferred, state, tty, pid, boot,
-        elevated_to, became, key_name, key_named_by, _,
+        elevated_to, became, key_name, key_named_by, desktop, by_user, by_ip, kept, _,
     ) = row  # fmt: skip
     return SessionView(
-        session=str(session),
+        session=str(session if desktop is None else desktop),
         host=_text(host),
         service=str(service),
         user=_text(user),
@@ -271,6 +288,10 @@ def _view(row: tuple[object, ...]) -> SessionView:
         became=_names(became),
         key_name=_text(key_name),
         key_named_by=NamedBy(str(key_named_by)) if key_named_by is not None else None,
+        row="" if desktop is None else str(session),
+        by_user=_text(by_user),
+        by_ip=_text(by_ip),
+        kept=bool(kept),
     )
 
 

@@ -31,6 +31,7 @@ from usersessionmon.store.drops import Policy
 from usersessionmon.store.faults import DamagedError, RemovedError, trouble
 from usersessionmon.store.place import holder, locked, make_dir, open_state, state_dir
 from usersessionmon.store.retention import Limits
+from usersessionmon.windows.engine import Desktops
 
 from .claims import mark_of
 from .here import look_around
@@ -69,8 +70,21 @@ CONFIG = "config"
 def load_engine(connection: sqlite3.Connection, file: Path) -> Engine:
     """The engine as it was saved.  Raises DamagedError when that cannot be understood."""
     connections, hosts = state.read_engine(connection)
-    try:
+    with _understanding(file):
         return Engine.load(connections, hosts)
+
+
+def load_desktops(connection: sqlite3.Connection, file: Path) -> Desktops:
+    """As ``load_engine``, for Windows."""
+    logs = state.read_windows(connection)
+    with _understanding(file):
+        return Desktops.load(logs)
+
+
+@contextmanager
+def _understanding(file: Path) -> Iterator[None]:
+    try:
+        yield
     except (ValueError, TypeError, KeyError) as error:
         raise DamagedError(
             file, f"the saved sessions cannot be understood: {type(error).__name__}"
@@ -138,7 +152,8 @@ def monitor(
             )
             call_witnesses(engine, here)
             marker = BootMarker(here, clock)
-            pipeline = Pipeline(rules, engine, marker, Shapes(rules))
+            desktops = load_desktops(connection, file)
+            pipeline = Pipeline(rules, engine, marker, Shapes(rules), desktops)
             server = server_of(settings, here)
             telling = telling_of(settings, here, mark_of(connection, server, clock))
             persons = Persons(settings.keys, here.names, here.boot, clock)
