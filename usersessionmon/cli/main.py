@@ -24,6 +24,8 @@ COMMANDS = {
     "scan": "read logs that exist and print the events",
     "who": "who is on now",
     "history": "past sessions",
+    "claim": "claim a host for a while, or list the claims",
+    "release": "end a claim of a host",
     "status": "is the monitor alive, and where it stands",
     "setup": "guided first run: log, webhook, configuration, service",
     "check": "validate configuration, log source, state and rules",

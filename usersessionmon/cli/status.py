@@ -15,13 +15,14 @@ from usersessionmon.clock import SystemClock
 from usersessionmon.config import Settings
 from usersessionmon.notify.base import Answer
 from usersessionmon.silence import LAST, SINCE
-from usersessionmon.store import counts, db, outbox_view, state
+from usersessionmon.store import claims, counts, db, outbox_view, state
 from usersessionmon.store.damage import Damage
 from usersessionmon.store.faults import is_full
 from usersessionmon.store.place import holder, noted_trouble
 from usersessionmon.wiring.here import zone_of
 
 from . import standing, watched
+from .claimed import claim_object
 from .common import folder_of, settings_of, state_of
 from .output import micros_text, say_json
 
@@ -66,6 +67,7 @@ def _nothing() -> dict[str, Any]:
         "open_sessions": 0,
         "shapes": [],
         "hours": [],
+        "claims": [],
         "channels": [],
     }
 
@@ -82,6 +84,10 @@ def _standing(connection: Connection, zone: tzinfo, settings: Settings) -> dict[
             for program, text, count in counts.read_shapes(connection, _SHAPES)
         ],
         "hours": _hours(connection, zone),
+        "claims": [
+            claim_object(claim, zone)
+            for claim in claims.current(connection, SystemClock().now_us())
+        ],
         "channels": [
             _channel(report, configured=report.channel in names)
             for report in outbox_view.report(connection, SystemClock().now_us())

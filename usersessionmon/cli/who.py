@@ -1,8 +1,9 @@
-"""Who is on now: the saved sessions, checked against the live host."""
+"""Who is on now: the saved sessions, checked against the live host; and who has claimed one."""
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Collection, Sequence
 from datetime import tzinfo
@@ -15,14 +16,17 @@ from usersessionmon.host import facts
 from usersessionmon.model import SessionView
 from usersessionmon.persons import named
 from usersessionmon.stock import Presence, presence
-from usersessionmon.store import state
+from usersessionmon.store import claims, state
 from usersessionmon.store.place import holder
+from usersessionmon.wiring.claims import own_names
 from usersessionmon.wiring.here import zone_of
 
+from .claimed import claim_object, first_of, sentence
 from .common import folder_of, saved_state_of, settings_of
 from .output import (
     cell,
     clock_text,
+    cut,
     say,
     say_json,
     session_object,
@@ -31,7 +35,7 @@ from .output import (
     table_text,
     warn,
 )
-from .watch import Seen, watch_lines, watch_screen
+from .watch import ObjectOf, Seen, watch_lines, watch_screen
 
 EXAMPLE = "user-session-monitor who --watch 5"
 _COLUMNS = ("user", "address", "since", "for", "service", "method", "tty", "host", "")
@@ -62,10 +66,14 @@ def main(options: argparse.Namespace) -> int:
     if not seen.running:
         warn(_NOT_RUNNING)
     if options.json:
+        object_of = _objects(settings)
         for view, how in seen.there:
-            say_json(_object(view, how))
+            say_json(object_of(seen, view, how))
         return 0
-    show(seen.there, zone_of(settings), SystemClock().now_us())
+    zone, now_us = zone_of(settings), SystemClock().now_us()
+    show(seen.there, zone, now_us)
+    for claim in seen.claims:
+        say(sentence(claim, zone, now_us))
     return 0
 
 
@@ -79,9 +87,10 @@ def look(settings: Settings, before: Collection[str] = ()) -> Seen:
         there = [(view, how) for view, how in there if how is not Presence.OVER]
         gone = set(before) - {view.session for view, _ in there}
         ended = [state.session(connection, number) for number in sorted(gone)]
+        claimed = claims.current(connection, SystemClock().now_us())
     running = holder(folder_of(settings)) is not None
     gone_views = [named(view, settings.keys) for view in ended if view is not None]
-    return Seen(there, gone_views, running)
+    return Seen(there, gone_views, running, claimed)
 
 
 def _watch(options: argparse.Namespace, settings: Settings) -> int:
@@ -95,16 +104,20 @@ def _watch(options: argparse.Namespace, settings: Settings) -> int:
         return look(settings, before)
 
     def page(seen: Seen, room: int) -> list[str]:
+        now_us = SystemClock().now_us()
+        columns = shutil.get_terminal_size().columns
+        claimed = [cut(sentence(one, zone, now_us), columns) for one in seen.claims[: room // 2]]
         if not seen.there:
-            return ["nobody is on"]
-        most = max(1, room - 3)  # the head, the rule below it, and how many more there are
-        rows = _rows(seen.there[-most:], zone, SystemClock().now_us())
+            return ["nobody is on", *claimed]
+        # the head, the rule below it, and how many more there are
+        most = max(1, room - 3 - len(claimed))
+        rows = _rows(seen.there[-most:], zone, now_us)
         lines = table_text(_COLUMNS, rows, drop=_DROP).splitlines()
         more = len(seen.there) - most
-        return [*lines, f"and {more} who came before"] if more > 0 else lines
+        return [*lines, *([f"and {more} who came before"] if more > 0 else ()), *claimed]
 
     if options.json:
-        return watch_lines(again, every, zone, _object)
+        return watch_lines(again, every, zone, _objects(settings))
     if not sys.stdout.isatty():
         raise UserError(
             "--watch: the output is no terminal; add --json to have each change as a line"
@@ -145,9 +158,20 @@ def _since(view: SessionView, now_us: int) -> float | None:
     return None if view.login_time is None else max(0, now_us - view.login_time.us) / 1_000_000
 
 
-def _object(view: SessionView, how: Presence | None) -> dict[str, Any]:
+def _objects(settings: Settings) -> ObjectOf:
+    """What programs get of a session that one look gave."""
+    zone, local = zone_of(settings), own_names(settings)
     known = {Presence.THERE: True, Presence.GONE: False}
-    return {**session_object(view), "confirmed": None if how is None else known.get(how)}
+
+    def object_of(seen: Seen, view: SessionView, how: Presence | None) -> dict[str, Any]:
+        claim = first_of(seen.claims, view.host, local)
+        return {
+            **session_object(view),
+            "confirmed": None if how is None else known.get(how),
+            "claim": None if claim is None else claim_object(claim, zone),
+        }
+
+    return object_of
 
 
 def _mark(view: SessionView, how: Presence | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import platform
 import sqlite3
 from collections.abc import Callable, Collection
 
@@ -20,7 +20,7 @@ Mark = Callable[[Notice, Change], Notice]
 
 def own_names(settings: Settings) -> frozenset[str]:
     """Every name of this machine, that of the configuration included."""
-    return facts.host_names() | {settings.server.name or os.uname().nodename}
+    return facts.host_names() | {settings.server.name or platform.node()}
 
 
 def mark_of(connection: sqlite3.Connection, server: Server, clock: Clock) -> Mark:
