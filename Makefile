@@ -44,10 +44,11 @@ test: deps-dev ## run the whole test suite (installs what is missing first)
 	@sh packaging/testtools.sh
 	@exec $(VENV)/bin/python -m pytest $(ARGS)
 
-lint: deps-dev ## ruff and mypy
+lint: deps-dev ## ruff, and mypy for Linux and for Windows
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/mypy --platform win32 --cache-dir .mypy_cache/win32 -p usersessionmon
 	@$(VENV)/bin/mypy packaging
 
 test-hosts: deps-dev ## install, use, upgrade and remove on Debian 12, 13 and testing; a table

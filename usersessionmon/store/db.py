@@ -32,13 +32,17 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         return _connect_read_only(path)
     new = not path.exists() or path.stat().st_size == 0
     connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS)
-    if new:  # see retention; in a file that is there it would only wait for who writes
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+    try:
+        if new:  # see retention; in a file that is there it would only wait for who writes
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+    except BaseException:
+        connection.close()  # Windows sets no file aside that is open
+        raise
     return connection
 
 
