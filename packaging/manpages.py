@@ -89,8 +89,8 @@ def program_page(root: Command, made: Made) -> str:
         prose(
             "Follows the login lines of this host's journal or log file, knows who is on, and sends"
             " a notice for each login and each logout to chats such as Feishu, with what is unusual"
-            " about it. The systemd service runs the command `run`; all other commands only look,"
-            " and can be used while it runs."
+            " about it. The systemd service runs the command `run`; all other commands can be used"
+            " while it runs, and most of them only look."
         ),
         ".SH OPTIONS",
         *(_option(word) for word in root.options),
