@@ -12,14 +12,14 @@ import os
 import re
 import socket
 import struct
-import time
 import zoneinfo
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta, timezone, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 
 from usersessionmon.system import host as kernel
+from usersessionmon.system.zone import library_zone
 
 from .alive import Host
 from .files import text_of
@@ -138,7 +138,7 @@ def local_zone(root: Path = _ROOT, environment: str | None = None) -> tzinfo:
     """The host's time zone, with its summer times past and to come.
 
     ``environment`` is TZ's value (None: that of this process); then /etc/localtime; without either
-    a fixed offset, as the C library has it.
+    what the C library has: a fixed offset, on Windows the zone of the control panel.
     """
     text = os.environ.get("TZ") if environment is None else environment
     if text:
@@ -150,7 +150,7 @@ def local_zone(root: Path = _ROOT, environment: str | None = None) -> tzinfo:
         _, found, key = os.path.realpath(link).partition("/zoneinfo/")
         if found:
             return zoneinfo.ZoneInfo(key.removeprefix("posix/").removeprefix("right/"))
-    return _zone_of_file(link) or timezone(timedelta(seconds=-time.timezone))
+    return _zone_of_file(link) or library_zone()
 
 
 def _zone_of_text(text: str) -> tzinfo | None:
