@@ -34,7 +34,7 @@ LOW: dict[str, set[str]] = {
     "contract": {"model"},
     "envelope": {"model"},
     "sessions": {"model"},  # that it is pure is a promise
-    "windows": {"clock", "errors", "model"},
+    "windows": {"clock", "errors", "model", "sources", "strict"},
     "rules": {"errors", "model", "strict"},
     "sources": {"clock", "envelope", "errors", "model", "system"},
     "host": {"errors", "model", "system"},
@@ -66,11 +66,16 @@ MAY_IMPORT: dict[str, set[str]] = {
 ENTRY = {"__init__": set[str](), "__main__": {"cli"}}
 THIRD_PARTY = {
     "apprise": {"notify/apprise.py"},
+    "evtx": {"windows/files.py"},
     "rich": {"cli/output.py"},
     "requests": {"notify/http.py"},
     "urllib3": {"notify/http.py"},
+    "pywintypes": {"windows/live.py"},
     "systemd": {"sources/journal.py"},
     "watchdog": {"sources/wake.py"},
+    "win32cred": {"windows/live.py"},
+    "win32event": {"windows/live.py"},
+    "win32evtlog": {"windows/live.py"},
     "yaml": {"layers.py", "strict.py", "yamledit.py"},
 }
 

@@ -1,0 +1,90 @@
+"""One channel of one server: its subscription, and how far it was read."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from .channels import FORWARDED, SECURITY, SYSTEM
+from .errors import GAP
+from .eventlog import EventLogError, Events, Rendered, Session, Signal
+from .marks import Mark, mark_of, time_of
+from .queries import query_of, record_query, wanted_ids
+from .standing import ChannelState, Status
+
+BATCH = 32
+"""Events that are asked for at once; fewer where a host may not send as much (1734)."""
+CLEARED = frozenset({(SECURITY, 1102), (SYSTEM, 104)})
+
+
+class Feed:
+    """What is kept over broken subscriptions."""
+
+    def __init__(self, channel: str, mark: Mark | None, from_start: bool) -> None:
+        self.channel = channel
+        self.query = query_of(wanted_ids(channel))
+        self.mark = mark
+        """What was read last; None: not begun."""
+        self.resume = "" if mark is None else mark.bookmark
+        """Behind which event the next subscription begins; empty: at the oldest."""
+        self.known = 0
+        """The event up to which all was read before, when it begins at the oldest."""
+        self.batch = BATCH
+        self.trips = 0
+        """Subscriptions that died in a row."""
+        self.events: Events | None = None
+        self.status = Status.PENDING
+        self.said = ""
+        self.retry_at = 0.0
+        self._from_start = from_start
+
+    def follow(self, session: Session, signal: Signal) -> None:
+        """Subscribe.  Where nothing was read yet, the place is taken first, so that there is one
+        to go on from even if nothing happens for long.  Raises the error for a bookmark that is
+        gone also where another event has its number: then Windows would go on behind that one."""
+        if self.mark is None:
+            mark = Mark() if self._from_start else self._newest(session)
+            self.mark, self.resume = mark, mark.bookmark
+        elif self.resume and self.channel != FORWARDED and not self.is_there(session):
+            raise EventLogError(GAP, "EvtSubscribe", "")
+        self.events = session.subscribe(self.channel, self.query, self.resume, signal)
+
+    def drop(self) -> None:
+        events, self.events = self.events, None
+        if events is not None:
+            events.close()
+
+    def accept(self, rendered: Rendered) -> Mark | None:
+        """The place behind an event; None for one that was read before."""
+        mark = mark_of(rendered.bookmark, rendered.xml)
+        self.trips = 0
+        if self.known and mark.record_id <= self.known:
+            return None
+        self.known = 0
+        self.mark, self.resume = mark, mark.bookmark
+        return mark
+
+    def is_there(self, session: Session) -> bool:
+        """Whether the event that was read last is still in the log.  Where its number is but its
+        time is not, the numbers began anew."""
+        assert self.mark is not None
+        events = session.query(self.channel, record_query(self.mark.record_id))
+        with closing(events), closing(events.read(1)) as found:
+            return any(time_of(one.xml) == self.mark.at for one in found)
+
+    def again_from_oldest(self, known: int) -> None:
+        self.resume, self.known = "", known
+
+    def jump(self, session: Session) -> None:
+        """On with what comes from now on."""
+        mark = self._newest(session)
+        self.mark, self.resume, self.known, self.trips = mark, mark.bookmark, 0, 0
+
+    def shown(self) -> ChannelState:
+        return ChannelState(self.channel, self.status, self.said)
+
+    def _newest(self, session: Session) -> Mark:
+        """Behind the newest event that matters; where there is none, before all to come."""
+        events = session.query(self.channel, self.query, newest_first=True)
+        with closing(events), closing(events.read(1)) as found:
+            newest = [mark_of(one.bookmark, one.xml) for one in found]
+        return newest[0] if newest else Mark()
