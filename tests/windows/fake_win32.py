@@ -45,7 +45,7 @@ NOTHING = (259, 1460, 4317)
 """Errors of EvtNext by which nothing is lost."""
 
 
-class error(Exception):- pywin32's own name
+class error(Exception):
     """``pywintypes.error``"""
 
     def __init__(self, winerror: int, funcname: str, strerror: str) -> None:
