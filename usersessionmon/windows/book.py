@@ -73,6 +73,14 @@ class Book:
         conn = None if ts is None else self.log.conns.get(self._by_ts.get(ts, 0))
         return None if conn is None or conn.over else conn
 
+    def ended(self, ts: str | None) -> Conn | None:
+        """The connection that was in a desktop session and that only a boot has ended so far: a
+        channel that is read later may know of an orderly end."""
+        for conn in self.waiting():
+            if conn.ts == ts and conn.end_by == "boot" and conn.lsm is not None:
+                return conn
+        return None
+
     def of_user(self, user: str) -> Iterator[Conn]:
         """What is remembered of a user, the latest first."""
         for number in reversed(tuple(self._by_user.get(user.casefold(), ()))):

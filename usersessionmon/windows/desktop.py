@@ -160,9 +160,21 @@ def _name_taker(book: Book, record: Record, ts: str, user: str, place: str | Non
                     book.settle(conn)
 
 
+def _there(book: Book, record: Record, ts: str | None) -> Conn | None:
+    """Who was in a desktop session until now."""
+    conn = book.of_ts(ts)
+    if conn is None:
+        conn = book.ended(ts)
+        if conn is None or (conn.crossed_us or 0) < record.time.us:
+            return None
+        conn.inferred = conn.abnormal = conn.vague = False
+        conn.end_rid = None
+    return conn
+
+
 def _logged_off(book: Book, record: Record, event: WindowsEvent) -> None:
     ts = event.fields.get("SessionID")
-    conn = book.of_ts(ts)
+    conn = _there(book, record, ts)
     book.log.desks.pop(ts or "", None)
     if conn is None:
         return
@@ -172,7 +184,7 @@ def _logged_off(book: Book, record: Record, event: WindowsEvent) -> None:
 
 def _disconnected(book: Book, record: Record, event: WindowsEvent) -> None:
     ts = event.fields.get("SessionID")
-    conn = book.of_ts(ts)
+    conn = _there(book, record, ts)
     if conn is None or ts is None:
         return
     conn.ip = conn.ip or address(event.fields.get("Address"))

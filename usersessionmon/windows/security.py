@@ -93,6 +93,7 @@ def _arrive(
         return
     if service == "windows" and both(record) and _is_told(book, record, user):
         return
+    _reused(book, record, book.of_luid(luid))
     session = f"win:{record.host or ''}:{book.log.boots}:{luid}"
     hold = PARTNER_SECONDS if both(record) else UNLOCK_SECONDS
     conn = book.begin(record, user, fields.get("TargetDomainName"), session)
@@ -107,6 +108,16 @@ def _arrive(
         book.settle(conn)
     else:
         book.hold(conn, hold)
+
+
+def _reused(book: Book, record: Record, conn: Conn | None) -> None:
+    """An id is given out once between two boots: there must have been one that the log has lost."""
+    if conn is not None and conn.rid is not None:
+        book.log.boots += 1
+        if conn.lsm is None and not conn.over:
+            book.end(conn, record, "reopened", Reason.UNKNOWN, wait=0.0)
+            conn.inferred = True
+            book.settle(conn)
 
 
 def _is_twin(book: Book, record: Record, fields: Mapping[str, str], kind: int) -> bool:
