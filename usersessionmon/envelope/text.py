@@ -139,7 +139,7 @@ class LineReader:
                 number = int(pid) if pid else None
                 # Record's own constructor takes three times as long
                 time = self._moment
-                parts = (time, host, program, number, said, None, None, inferred, None, None)
+                parts = (time, host, program, number, said, None, None, inferred, None, None, None)
                 add(_new(Record, parts))
                 continue
             if before is not None:
