@@ -29,7 +29,7 @@ LOW: dict[str, set[str]] = {
     "detect": {"fitting", "model", "strict"},  # pure; strict for what its settings refuse
     "config": {
         *("detect", "errors", "fitting", "layers", "metrics.settings", "model", "strict"),
-        *("notify.secret", "notify.settings", "system", "watching.settings"),
+        *("notify.secret", "notify.settings", "system", "watching.settings", "windows.settings"),
     },
     "contract": {"model"},
     "envelope": {"model"},

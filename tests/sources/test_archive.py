@@ -363,9 +363,28 @@ def test_json_pretty_is_refused_with_the_way_out(tmp_path: Path) -> None:
         records(path)
 
 
-def test_windows_event_logs_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TroubleError, match="not supported yet"):
-        records(write(tmp_path / "Security.evtx", b"ElfFile\0" + bytes(5000)))
+EVENT = b'<Event xmlns="http://schemas.microsoft.com/win/2004/08/events/event"><System>'
+WINDOWS: dict[str, bytes] = {
+    "evtx": b"ElfFile\0" + bytes(5000),
+    "wevtutil": EVENT,
+    "event-viewer": b'\xef\xbb\xbf<?xml version="1.0" encoding="utf-8"?>\n<Events>' + EVENT,
+    "powershell": EVENT.decode().encode("utf-16"),
+    "utf-16-without-mark": EVENT.decode().encode("utf-16-le"),
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_windows_event_logs_hold_no_lines(tmp_path: Path, name: str) -> None:
+    """``scan`` knows them by their beginning and reads them in another way."""
+    with pytest.raises(TroubleError, match="Windows events, not lines"):
+        records(write(tmp_path / "log", WINDOWS[name]))
+
+
+@pytest.mark.parametrize(
+    "data", [b"<34>Nov 21 08:15:30 web-1 sshd[1]: x\n", b"<Eventful>", b"<?xml?><a><Event >"]
+)
+def test_what_begins_like_an_event_log_and_is_none(data: bytes) -> None:
+    assert sniff(data) is Kind.TEXT
 
 
 def test_a_packed_journal_file_is_refused(tmp_path: Path) -> None:

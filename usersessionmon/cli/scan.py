@@ -1,5 +1,6 @@
 """Read logs that already exist and print what happened: text logs (plain, .gz, .xz, .bz2), - for
-standard input, journal files and directories, journalctl -o export and -o json files.
+standard input, journal files and directories, journalctl -o export and -o json files; Windows event
+logs (.evtx, XML exports, folders that hold them), all that are given together.
 
 Never notifies and never touches the saved state.
 """
@@ -20,7 +21,7 @@ from usersessionmon.model import Change, ChangeKind, SessionView
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.pack import identifiers
 from usersessionmon.sessions.engine import Engine
-from usersessionmon.sources.archive import ReadOptions, read_path
+from usersessionmon.sources.archive import ReadOptions
 from usersessionmon.wiring.log import rules_of
 
 from .common import check_path, settings_if_any
@@ -34,12 +35,15 @@ from .output import (
     span_text,
     warn,
 )
+from .scanned import sort_out
 
 EXAMPLE = "user-session-monitor scan --sessions /var/log/auth.log.1 /var/log/auth.log"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", metavar="PATH", nargs="+", help="a log, or - for standard input")
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="+", help="a log, a folder, or - for standard input"
+    )
     parser.add_argument("--json", action="store_true", help="JSON Lines, one object a line")
     parser.add_argument("--sessions", action="store_true", help="sessions in place of events")
     parser.add_argument(
@@ -57,10 +61,10 @@ def main(options: argparse.Namespace) -> int:
     pipeline = Pipeline(rules_of(settings_if_any(options), ()), Engine())
     printer = _Printer(as_json=options.json, sessions=options.sessions, zone=zone)
     status = 0
-    for path in options.paths:
+    for log in sort_out(options.paths):
         try:
-            check_path(path)
-            with progress_of(path) as progress:
+            check_path(log.path)
+            with progress_of(log.path) as progress:
                 read = ReadOptions(
                     wanted=pipeline.rules.wanted,
                     zone=zone,
@@ -70,7 +74,7 @@ def main(options: argparse.Namespace) -> int:
                     identifiers=identifiers(pipeline.rules.packs),
                     notice=warn,
                 )
-                for records in read_path(path, read):
+                for records in log.records(read):
                     printer.events(pipeline.process(records, more=True))
                     printer.sessions(pipeline.engine)
         except TroubleError as error:

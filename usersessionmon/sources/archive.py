@@ -25,6 +25,8 @@ _OLDEST_CHANGE_US = 946_684_800_000_000
 """2000-01-01: a file's time of last change before it was made up (by an archiver)."""
 _FIELD_LINE = re.compile(rb"__?[A-Z][A-Z0-9_]{0,62}=")
 _JSON = re.compile(rb"[\x1e \n]*(?:data: )?\{")
+_EVENTS = re.compile(r"\ufeff?\s*(?:<\?xml[^<>]*\?>\s*)?<Events?[\s/>]")
+_EVENTS_HEAD = 1024
 _FIELD_KEY = re.compile(rb'"(?:__?[A-Z][A-Z0-9_]{0,62}|MESSAGE)"')
 
 Progress = Callable[[int, int | None], None]
@@ -37,6 +39,8 @@ class Kind(StrEnum):
     EXPORT = "export"
     JSON = "json"
     EVTX = "evtx"
+    EVENTS = "events"
+    """Windows events as XML"""
 
 
 @dataclass(slots=True)
@@ -84,6 +88,8 @@ def sniff(head: bytes) -> Kind:
         return Kind.JOURNAL
     if head.startswith(b"ElfFile\0"):
         return Kind.EVTX
+    if b"<" in head[:16] and _EVENTS.match(_text_of(head[:_EVENTS_HEAD])):
+        return Kind.EVENTS
     if _FIELD_LINE.match(head.lstrip(b"\n")):
         return Kind.EXPORT
     if _JSON.match(head) and _FIELD_KEY.search(head):
@@ -91,16 +97,31 @@ def sniff(head: bytes) -> Kind:
     return Kind.TEXT
 
 
-def read_path(path: str, options: ReadOptions) -> Iterator[list[Record]]:
+def _text_of(head: bytes) -> str:
+    return head.decode(text_encoding(head), "replace")
+
+
+def text_encoding(head: bytes) -> str:
+    """Of a text that begins so: a byte order mark tells, or where the zeros are."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if head[1:2] == b"\0":
+        return "utf-16-le"
+    return "utf-16-be" if head[:1] == b"\0" else "utf-8"
+
+
+def read_path(
+    path: str, options: ReadOptions, opened: OpenedLog | None = None
+) -> Iterator[list[Record]]:
     """The records of one log in blocks, in its order; ``-`` is standard input, a directory one
-    that holds journal files.
+    that holds journal files.  ``opened`` is that log, where somebody looked at it already.
 
     Raises TroubleError when it cannot be read, or behind the last record that can.
     """
     if path != "-" and _is_directory(path):
         yield from _batches(_journal(path, options), _BATCH)
         return
-    with OpenedLog(path) as log:
+    with opened or OpenedLog(path) as log:
         kind = sniff(log.head)
         if kind is Kind.TEXT:
             yield from _text(log, options)
@@ -111,8 +132,11 @@ def read_path(path: str, options: ReadOptions) -> Iterator[list[Record]]:
                 f"{path}: journal files must be read from the disk; unpack it and give its path, "
                 "or use journalctl -o export"
             )
-        elif kind is Kind.EVTX:
-            raise TroubleError(f"{path}: Windows event logs (.evtx) are not supported yet")
+        elif kind in {Kind.EVTX, Kind.EVENTS}:
+            raise TroubleError(
+                f"{path}: holds Windows events, not lines; no rules are needed for them: "
+                "user-session-monitor scan reads it"
+            )
         else:
             yield from _exported(log, kind, options)
 

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Protocol
 
+from usersessionmon.sources.archive import text_encoding
+
 from .xml import LONGEST
 
 BLOCK = 64 * 1024
@@ -31,21 +33,6 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def looks_like_events(head: bytes) -> bool:
-    """Whether a file that begins so may be such an export."""
-    text = head.decode(encoding_of(head), "replace").lstrip("\ufeff \t\r\n")
-    return re.match(r"<\?xml\s|<Events?[\s/>]", text) is not None
-
-
-def encoding_of(head: bytes) -> str:
-    """By the first bytes: a byte order mark, or where the zeros are."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    if head[1:2] == b"\0":
-        return "utf-16-le"
-    return "utf-16-be" if head[:1] == b"\0" else "utf-8"
-
-
 def events_in(stream: Readable) -> Iterator[str]:
     """The text of every ``<Event>``, in the file's order."""
     return (event.decode("utf-8", "replace") for _, event in pieces(in_utf8(stream)))
@@ -54,7 +41,7 @@ def events_in(stream: Readable) -> Iterator[str]:
 def in_utf8(stream: Readable) -> Iterator[bytes]:
     """What the stream holds, in blocks."""
     block = stream.read(BLOCK)
-    encoding = encoding_of(block)
+    encoding = text_encoding(block)
     if encoding == "utf-8":
         while block:
             yield block

@@ -92,13 +92,18 @@ def glance(xml: str) -> Glance | Unread:
     return Glance(_text(system, "Channel"), number, record_id, _text(system, "Computer"))
 
 
-def read(xml: str) -> Rendered | Unread:
-    """One rendered event, if it is one of those that matter."""
+def read(xml: str, channel: str | None = None) -> Rendered | Unread:
+    """One rendered event, if it is one of those that matter (of this channel)."""
     seen = _quick(xml)
     if seen is not None and not _wanted(seen.channel, seen.id):
         return Unread.UNWANTED
+    if seen is not None and channel not in {None, seen.channel}:
+        return Unread.UNWANTED
     root = _parsed(xml)
-    return Unread.DAMAGED if root is None else _rendered(root)
+    event = Unread.DAMAGED if root is None else _rendered(root)
+    if isinstance(event, Rendered) and channel not in {None, event.channel}:
+        return Unread.UNWANTED
+    return event
 
 
 def record(event: Rendered, origin: str, beside: frozenset[str]) -> Record | None:
