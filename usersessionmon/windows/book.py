@@ -8,6 +8,7 @@ the other channel.  So may a logout, for the record that says why.  ``Conn.wait`
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -36,6 +37,7 @@ BOOT_US = 180 * SECOND
 """The records of one boot lie within this time."""
 STEP_BACK = 5 * SECOND
 JUMP_US = 60 * SECOND
+_LATELY = 64
 
 
 class Book:
@@ -51,7 +53,9 @@ class Book:
         self.dirty = False
         self._by_luid: dict[str, int] = {}
         self._by_ts: dict[str, int] = {}
-        self._by_user: dict[str, dict[int, None]] = {}
+        self._by_login: dict[tuple[str, int], dict[int, None]] = {}
+        self._signed: dict[str, int] = {}
+        self._lately: deque[int] = deque(maxlen=_LATELY)
         self._waiting: dict[int, None] = {}
         self._brief: dict[int, None] = {}
         """Of those that wait, the ones that LSM has no part in: their time passes with the log."""
@@ -60,6 +64,11 @@ class Book:
         for conn in log.conns.values():
             self._index(conn)
             self.hold(conn, conn.wait)
+            if conn.over and conn.lsm is not None:
+                self._lately.append(conn.number)
+        for conn in sorted(log.conns.values(), key=lambda one: one.rid or 0):
+            if conn.rid is not None:
+                self._signed[conn.user.casefold()] = conn.number
         self.dirty = False
 
     # --- finding ----------------------------------------------------------------------------------
@@ -76,15 +85,35 @@ class Book:
     def ended(self, ts: str | None) -> Conn | None:
         """The connection that was in a desktop session and that only a boot has ended so far: a
         channel that is read later may know of an orderly end."""
-        for conn in self.waiting():
-            if conn.ts == ts and conn.end_by == "boot" and conn.lsm is not None:
+        for conn in self.lately():
+            if conn.ts == ts and conn.end_by == "boot":
                 return conn
         return None
 
-    def of_user(self, user: str) -> Iterator[Conn]:
-        """What is remembered of a user, the latest first."""
-        for number in reversed(tuple(self._by_user.get(user.casefold(), ()))):
-            yield self.log.conns[number]
+    def lately(self) -> Iterator[Conn]:
+        """The last connections whose end LSM told and that may still be explained."""
+        for number in self._lately:
+            conn = self.log.conns.get(number)
+            if conn is not None and conn.over and conn.wait is not None:
+                yield conn
+
+    def near(self, user: str, us: int) -> Iterator[Conn]:
+        """The logins of a user at about that time."""
+        name, place = user.casefold(), us // SAME_US
+        for slot in (place - 1, place, place + 1):
+            for number in self._by_login.get((name, slot), ()):
+                conn = self.log.conns[number]
+                if conn.us is not None and abs(conn.us - us) <= SAME_US:
+                    yield conn
+
+    def signed_last(self, user: str) -> Conn | None:
+        """Whose logon Security told last, of this user."""
+        return self.log.conns.get(self._signed.get(user.casefold(), 0))
+
+    def sign(self, conn: Conn, rid: int, us: int) -> None:
+        """Security tells of it."""
+        conn.rid, conn.signed_us = rid, us
+        self._signed[conn.user.casefold()] = conn.number
 
     def waiting(self) -> list[Conn]:
         """The connections of which something is to be told, the earliest first."""
@@ -129,8 +158,17 @@ class Book:
     def begin_lost(self, record: Record, user: str, domain: str | None, session: str) -> Conn:
         """A connection whose login was not seen; it is to be ended at once."""
         conn = self.begin(record, user, domain, session)
+        self._by_login[user.casefold(), record.time.us // SAME_US].pop(conn.number)
         conn.us, conn.text, conn.told = None, "", True
         return conn
+
+    def date(self, conn: Conn, record: Record) -> None:
+        """The login was when this record says."""
+        number = conn.number
+        slot = (conn.user.casefold(), (conn.us or 0) // SAME_US)
+        self._by_login.get(slot, {}).pop(number, None)
+        conn.us, conn.text = record.time.us, record.time.text
+        self._index(conn)
 
     def hold(self, conn: Conn, seconds: float | None) -> None:
         """What is known of it may become more within so long; None: nothing is waited for."""
@@ -171,28 +209,47 @@ class Book:
         conn.end_by, conn.reason = by, reason
         conn.abnormal = reason in {Reason.NETWORK, Reason.TIMEOUT, Reason.KILLED}
         self.hold(conn, wait if conn.told else max(wait, conn.wait or 0.0))
+        if conn.lsm is not None:
+            self._lately.append(conn.number)
 
     def drop(self, conn: Conn) -> None:
         """It was no login after all (an unlock), or is told and over."""
         self.hold(conn, None)
         self.log.conns.pop(conn.number, None)
-        mine = self._by_user.get(conn.user.casefold(), {})
+        name = conn.user.casefold()
+        if self._signed.get(name) == conn.number:
+            del self._signed[name]
+        slot = (name, (conn.us or 0) // SAME_US)
+        mine = self._by_login.get(slot, {})
         mine.pop(conn.number, None)
         if not mine:
-            self._by_user.pop(conn.user.casefold(), None)
-        for luid in conn.luids:
-            if self._by_luid.get(luid) == conn.number:
-                del self._by_luid[luid]
+            self._by_login.pop(slot, None)
+        self.unname(conn)
         if conn.ts is not None and self._by_ts.get(conn.ts) == conn.number:
             del self._by_ts[conn.ts]
         self.dirty = True
+
+    def name(self, conn: Conn, luid: str) -> None:
+        """One of Security's logon ids is this connection's."""
+        if luid not in conn.luids:
+            conn.luids = [*conn.luids, luid]
+        self.touch(conn)
+
+    def unname(self, conn: Conn) -> None:
+        """Its logon ids are somebody else's from now on."""
+        for luid in conn.luids:
+            if self._by_luid.get(luid) == conn.number:
+                del self._by_luid[luid]
+        conn.luids = []
 
     def _index(self, conn: Conn) -> None:
         for luid in conn.luids:
             self._by_luid[luid] = conn.number
         if conn.ts is not None and not conn.over:
             self._by_ts[conn.ts] = conn.number
-        self._by_user.setdefault(conn.user.casefold(), {})[conn.number] = None
+        if conn.us is not None:
+            slot = (conn.user.casefold(), conn.us // SAME_US)
+            self._by_login.setdefault(slot, {})[conn.number] = None
         self.dirty = True
 
     # --- telling ----------------------------------------------------------------------------------

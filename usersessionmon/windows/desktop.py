@@ -80,7 +80,7 @@ def _arrive(book: Book, record: Record, event: WindowsEvent) -> None:
         conn.ip = place
     elif not conn.told:
         conn.session = session
-        conn.us, conn.text = record.time.us, record.time.text
+        book.date(conn, record)
         conn.ip = conn.ip or place
         conn.domain = domain or conn.domain
     if not conn.told:
@@ -109,11 +109,9 @@ def _desk(
 
 def _from_security(book: Book, record: Record, user: str) -> Conn | None:
     """The same login as Security has told it, if it has."""
-    for conn in book.of_user(user):
-        if conn.lsm is None and conn.rid is not None and conn.us is not None:
-            early = record.time.us - conn.us
-            if abs(early) <= SAME_US and conn.service == "windows" and conn.kind:
-                return conn
+    for conn in book.near(user, record.time.us):
+        if conn.lsm is None and conn.rid is not None and conn.service == "windows" and conn.kind:
+            return conn
     return None
 
 
@@ -148,7 +146,7 @@ def _reopened(book: Book, record: Record, conn: Conn) -> None:
 
 def _name_taker(book: Book, record: Record, ts: str, user: str, place: str | None) -> None:
     """Whoever comes in just after a connection was replaced has replaced it."""
-    for conn in book.waiting():
+    for conn in book.lately():
         if conn.end_by != "24" or conn.by_user is not None or conn.end_us is None:
             continue
         replaced = conn.reason is Reason.KILLED and conn.abnormal
@@ -247,7 +245,7 @@ def _reason(book: Book, record: Record, event: WindowsEvent) -> None:
     _bound(book.log.reasons)
     if code not in _AFTER:
         return
-    for conn in book.waiting():
+    for conn in book.lately():
         ended = conn.end_us if conn.ts == ts and conn.end_by == "23" else None
         if ended is not None and abs(record.time.us - ended) <= REASON_SECONDS * SECOND * 2:
             _explain(book, conn, record, code)

@@ -97,8 +97,9 @@ def _arrive(
     session = f"win:{record.host or ''}:{book.log.boots}:{luid}"
     hold = PARTNER_SECONDS if both(record) else UNLOCK_SECONDS
     conn = book.begin(record, user, fields.get("TargetDomainName"), session)
-    conn.service, conn.rid, conn.kind = service, event.record_id, kind
-    conn.ip, conn.port, conn.signed_us = place, door, record.time.us
+    conn.service, conn.kind = service, kind
+    conn.ip, conn.port = place, door
+    book.sign(conn, event.record_id, record.time.us)
     conn.tty = None if service == "sshd" else "rdp" if kind in _REMOTE else "console"
     conn.luids = [luid]
     if place is None and kind in _REMOTE:
@@ -126,18 +127,12 @@ def _is_twin(book: Book, record: Record, fields: Mapping[str, str], kind: int) -
     luid, linked = fields.get("TargetLogonId", ""), fields.get("TargetLinkedLogonId")
     conn = book.of_luid(linked)
     if conn is None and linked is None:
-        conn = next(
-            (
-                one
-                for one in book.of_user(fields["TargetUserName"])
-                if one.kind == kind and one.signed_us == record.time.us
-            ),
-            None,
-        )
+        last = book.signed_last(fields["TargetUserName"])
+        if last is not None and last.kind == kind and last.signed_us == record.time.us:
+            conn = last
     if conn is None or (conn.over and conn.lsm is None):
         return False
-    conn.luids = [*conn.luids, luid]
-    book.touch(conn)
+    book.name(conn, luid)
     return True
 
 
@@ -145,11 +140,10 @@ def _partner(book: Book, record: Record, user: str) -> Conn | None:
     """The same login as LSM told it."""
     near = [
         (abs(conn.us - record.time.us), conn.number, conn)
-        for conn in book.of_user(user)
+        for conn in book.near(user, record.time.us)
         if conn.lsm is not None and conn.rid is None and conn.us is not None
     ]
-    best = min(near, default=None)
-    return best[2] if best is not None and best[0] <= SAME_US else None
+    return min(near)[2] if near else None
 
 
 def _is_told(book: Book, record: Record, user: str) -> bool:
@@ -162,9 +156,9 @@ def _join(
     book: Book, record: Record, event: WindowsEvent, conn: Conn, place: str | None, door: int | None
 ) -> None:
     """Security's part of a login that LSM has told already."""
-    conn.rid, conn.signed_us = event.record_id, record.time.us
+    book.sign(conn, event.record_id, record.time.us)
     conn.kind = int(event.fields["LogonType"])
-    conn.luids = [*conn.luids, event.fields.get("TargetLogonId", "")]
+    book.name(conn, event.fields.get("TargetLogonId", ""))
     if not conn.told:
         conn.ip = conn.ip or place
         conn.port = door if conn.ip == place else None
@@ -225,7 +219,7 @@ def _boot(book: Book, record: Record, _event: WindowsEvent) -> None:
                 book.settle(conn)
             elif conn.lsm is not None and book.patient:
                 book.hold(conn, conn.wait or BOOT_SECONDS)
-        conn.luids = []
+        book.unname(conn)
     for key in [key for key in log.desks if key.startswith("0x")]:
         del log.desks[key]
 
