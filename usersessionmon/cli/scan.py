@@ -76,14 +76,14 @@ def main(options: argparse.Namespace) -> int:
                 )
                 for records in log.records(read):
                     printer.events(pipeline.process(records, more=True))
-                    printer.sessions(pipeline.engine)
+                    printer.sessions(pipeline)
         except TroubleError as error:
             sys.stdout.flush()
             complain(error.lines)
             status = 1
     printer.events(pipeline.finish())
-    printer.sessions(pipeline.engine)
-    printer.open_sessions(pipeline.engine)
+    printer.sessions(pipeline)
+    printer.open_sessions(pipeline)
     if not printer.wrote and status == 0 and sys.stderr.isatty():
         warn("no line here tells of a login, a logout, a failure or an elevation")
     return status
@@ -121,14 +121,14 @@ class _Printer:
         self.wrote = self.wrote or bool(text)
         sys.stdout.write(text)
 
-    def sessions(self, engine: Engine) -> None:
-        for view in engine.skim():
+    def sessions(self, pipeline: Pipeline) -> None:
+        for view in pipeline.ended():
             if self._sessions:
                 self._session(view)
 
-    def open_sessions(self, engine: Engine) -> None:
+    def open_sessions(self, pipeline: Pipeline) -> None:
         if self._sessions:
-            for _, view in engine.open_sessions():
+            for view in pipeline.open_sessions():
                 self._session(view)
 
     def _session(self, view: SessionView) -> None:
