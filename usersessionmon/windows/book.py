@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from usersessionmon.model import Change, ChangeKind, Moment, Reason, Record, SessionView
@@ -187,7 +188,7 @@ class Book:
     def touch(self, conn: Conn) -> None:
         """Something about it changed: indexes, and the row that people see."""
         self._index(conn)
-        if conn.told and not conn.over:
+        if conn.told:
             self.views[conn.row or conn.session] = view(conn)
 
     def desk(self, key: str, session: str, user: str) -> Desk:
@@ -323,7 +324,7 @@ class Book:
                 kept=conn.kept,
             )
         )
-        self.views[conn.row or conn.session] = view(conn, length)
+        self.views[conn.row or conn.session] = _closed(conn, length)
         if conn.rid is None and conn.us is not None:
             self.log.note(self.log.early, (conn.us, conn.user.casefold()))
 
@@ -409,8 +410,8 @@ def _change(conn: Conn, kind: ChangeKind, time: Moment) -> Change:
     )
 
 
-def view(conn: Conn, length: float | None = None) -> SessionView:
-    """The row that people see."""
+def view(conn: Conn) -> SessionView:
+    """The row that people see until the end is told."""
     return SessionView(
         session=conn.session,
         host=conn.host,
@@ -421,14 +422,26 @@ def view(conn: Conn, length: float | None = None) -> SessionView:
         method=None,
         key_fingerprint=None,
         login_time=conn.login_time,
-        logout_time=conn.end_time,
-        duration=length,
-        reason=(conn.reason or Reason.UNKNOWN) if conn.over else None,
-        abnormal=conn.abnormal,
-        inferred=conn.inferred,
-        state="closed" if conn.over else "open",
+        logout_time=None,
+        duration=None,
+        reason=None,
+        abnormal=False,
+        inferred=False,
+        state="open",
         tty=conn.tty,
         row=conn.row,
+    )
+
+
+def _closed(conn: Conn, length: float | None) -> SessionView:
+    return replace(
+        view(conn),
+        logout_time=conn.end_time,
+        duration=length,
+        reason=conn.reason or Reason.UNKNOWN,
+        abnormal=conn.abnormal,
+        inferred=conn.inferred,
+        state="closed",
         by_user=conn.by_user,
         by_ip=conn.by_ip,
         kept=conn.kept,

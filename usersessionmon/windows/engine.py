@@ -124,8 +124,8 @@ class Desktops:
     def open_sessions(self) -> Iterator[SessionView]:
         """The rows of those who are on."""
         for book in self._books.values():
-            for conn in book.open():
-                if conn.told:
+            for conn in book.log.conns.values():
+                if conn.told and conn.us is not None:
                     yield view(conn)
 
     @classmethod
