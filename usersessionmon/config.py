@@ -120,6 +120,14 @@ class NoticeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimSettings:
+    """Hosts that somebody has claimed."""
+
+    notify: bool = True
+    """Tell when one is claimed or released; logins there say so in any case."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: LogLevel = LogLevel.INFO
 
@@ -148,6 +156,7 @@ class Settings:
     fold: FoldSettings = field(default_factory=FoldSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     heartbeat: HeartbeatSettings = field(default_factory=HeartbeatSettings)
+    claims: ClaimSettings = field(default_factory=ClaimSettings)
     keys: dict[str, str] = field(default_factory=dict)
     """What keys are called: fingerprint → name."""
     log: LogSettings = field(default_factory=LogSettings)

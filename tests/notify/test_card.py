@@ -54,7 +54,8 @@ def test_the_colour_says_how_bad_it_is(language: str) -> None:
     for name in EXAMPLES:
         shades.setdefault(colour(name, language), set()).add(name)
     assert shades == {
-        "blue": {"login", "late", "repeated", "arrival"},
+        "blue": {"login", "login_claimed", "late", "repeated", "arrival"},
+        "indigo": {"claim", "claim_released"},
         "grey": {"logout", "departure"},
         "yellow": {"login_failed", "failures_day", "sweep_day"},
         "purple": {"elevation"},

@@ -23,6 +23,7 @@ _COLOURS = {
     "login_failed": "yellow",
     "failures": "yellow",
     "elevation": "purple",
+    "claim": "indigo",
     "report": "turquoise",
     "heartbeat": "turquoise",
     "test": _GOOD,

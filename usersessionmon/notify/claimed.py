@@ -1,16 +1,18 @@
-"""What somebody who comes to a claimed host is told, in words."""
+"""Claims of hosts, in words: to somebody who comes to one, and that one was made or ended."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from usersessionmon.model import Claim, Notice
+from usersessionmon.model import Claim, Notice, Severity
 
 from .sanitize import VALUE_LIMIT, harmless, one_word
-from .words import Speaker
+from .words import Server, Speaker
 
 _NAME_MOST = 40
 """Characters of a name; the rest of a value's room is the note's."""
+_MADE = ("主机占用", "主机占用通知")
+_RELEASED = ("主机释放", "主机释放通知")
 _SENTENCE = "{who} 已占用本机至 {until}"
 
 
@@ -32,10 +34,47 @@ def until_text(us: int, now_us: int, say: Speaker) -> str:
     return text[11:16] if text[:10] == now[:10] else text[:16]
 
 
-def _polite(claim: Claim, until: str, say: Speaker) -> str:
+def claim_notice(claim: Claim, server: Server) -> Notice:
+    """That somebody claimed a host; or, of one that was ended before its time, that it is free."""
+    say = server.say
+    released_us = claim.released_us
+    word, title = _MADE if released_us is None else _RELEASED
+    at_us = claim.made_us if released_us is None else released_us
+    until = say.time_us(claim.until_us)[:16]
+    pairs = [
+        *server.pairs(claim.host),
+        ("占用人", _who(claim, say)),
+        ("占用时间", say.time_us(claim.made_us)),
+        ("占用至", until),
+        ("释放人", claim.released_by),
+        ("释放时间", None if released_us is None else say.time_us(released_us)),
+        ("说明", claim.note),
+    ]
+    host = server.of(claim.host)
+    words = [say.time_us(at_us), say(word), one_word(claim.user), "-", one_word(host)]
+    if released_us is None:
+        words.append(say("至 {}").format(until_text(claim.until_us, at_us, say)))
+    return Notice(
+        kind="claim",
+        severity=Severity.ROUTINE,
+        title=say(title),
+        pairs=say.pairs(pairs),
+        digest=" ".join(words),
+        at_us=at_us,
+        user=claim.user,
+        host=host,
+    )
+
+
+def _who(claim: Claim, say: Speaker) -> str:
     who = harmless(claim.user, _NAME_MOST)
-    if claim.made_by != claim.user:
-        who = say("{}（由 {} 代为登记）").format(who, harmless(claim.made_by, _NAME_MOST // 2))
+    if claim.made_by == claim.user:
+        return who
+    return say("{}（由 {} 代为登记）").format(who, harmless(claim.made_by, _NAME_MOST // 2))
+
+
+def _polite(claim: Claim, until: str, say: Speaker) -> str:
+    who = _who(claim, say)
     said = say(_SENTENCE).format(who=who, until=until)
     please = say("{}，使用前烦请先与其联系")
     if claim.note:

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from usersessionmon.model import Bout, Forged, Forger, Notice, PersonDay, Report, Scope, Tally
+from usersessionmon.model import (
+    Bout,
+    Claim,
+    Forged,
+    Forger,
+    Notice,
+    PersonDay,
+    Report,
+    Scope,
+    Tally,
+)
 
 from .base import Answer, Dropped
+from .claimed import claim_notice
 from .folded import daily_notice
 from .forged import forged_notice
 from .report import report_notice, well_notice
@@ -33,6 +44,17 @@ def bout(scope: Scope, *, over: bool = False, day: bool = False) -> Make:
             day=day,
         )  # fmt: skip
         return bout_notice(found, stage.server)
+
+    return make
+
+
+def claimed(*, released: bool) -> Make:
+    def make(stage: Stage) -> Notice:
+        made_us = stage.now_us - HOUR if released else stage.now_us
+        claim = Claim(stage.server.name, "bob", "bob", "v2.3", made_us, stage.now_us + 2 * HOUR)
+        if released:
+            claim = claim._replace(released_us=stage.now_us, released_by="bob")
+        return claim_notice(claim, stage.server)
 
     return make
 

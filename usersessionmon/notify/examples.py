@@ -57,6 +57,8 @@ EXAMPLES: Mapping[str, Example] = {
     "login_claimed": _one(events.claimed),
     "arrival": _one(events.arrival),
     "departure": _one(events.departure),
+    "claim": _one(others.claimed(released=False)),
+    "claim_released": _one(others.claimed(released=True)),
     "failures": _one(others.bout(Scope.ADDRESS)),
     "failures_account": _one(others.bout(Scope.ACCOUNT)),
     "failures_host": _one(others.bout(Scope.HOST)),

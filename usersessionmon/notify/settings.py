@@ -306,6 +306,7 @@ KINDS = (
     "logout",
     "login_failed",
     "elevation",
+    "claim",
     "failures",
     "forged",
     "trouble",

@@ -7,7 +7,7 @@ caller has open.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from types import NoneType
 
@@ -17,18 +17,10 @@ from usersessionmon.model import Claim
 MOST = 1000
 """Claims that are kept, ended ones included."""
 _COLUMNS = "host, user, made_by, note, made_us, until_us, released_us, released_by"
-_KINDS: tuple[type | tuple[type, ...], ...] = (
-    str,
-    str,
-    str,
-    str,
-    int,
-    int,
-    (int, NoneType),
-    (str, NoneType),
-)
+_NUMBER, _TEXT = (int, NoneType), (str, NoneType)
+_KINDS: Sequence[type | tuple[type, ...]] = (*(str,) * 4, int, int, _NUMBER, _TEXT, int)
 _CURRENT = "released_us IS NULL AND until_us > ?"
-QUERY = f"SELECT {_COLUMNS} FROM claim ORDER BY number"  # noqa: S608 - fixed text
+QUERY = f"SELECT {_COLUMNS}, number FROM claim ORDER BY number"  # noqa: S608 - fixed text
 """All that there are, for ``copy``."""
 
 
@@ -108,8 +100,15 @@ def every(connection: sqlite3.Connection) -> list[Claim]:
     """All that are kept, the oldest first."""
     if not are_kept(connection):
         return []
+    return [Claim(*row) for row in connection.execute(QUERY)]
+
+
+def numbered(connection: sqlite3.Connection, numbers: Collection[int]) -> list[Claim]:
+    """Those of these numbers, ended or not."""
     rows = connection.execute(
-        f"SELECT {_COLUMNS}, number FROM claim ORDER BY number"  # noqa: S608
+        f"SELECT {_COLUMNS}, number FROM claim"  # noqa: S608 - only marks
+        f" WHERE number IN ({', '.join('?' * len(numbers))}) ORDER BY number",
+        sorted(numbers),
     )
     return [Claim(*row) for row in rows]
 
@@ -148,7 +147,8 @@ def forget_old(connection: sqlite3.Connection, before_us: int) -> None:
 
 
 def copy(rows: Iterable[tuple[object, ...]], to: sqlite3.Connection) -> None:
-    """Keep what ``QUERY`` gave of another state; what is no claim is left out."""
+    """Keep what ``QUERY`` gave of another state, under the same numbers; what is no claim is left
+    out."""
     for row in islice(rows, MOST):
         if all(isinstance(value, kind) for value, kind in zip(row, _KINDS, strict=True)):
             _insert(to, Claim(*row))  # type: ignore[arg-type]
@@ -156,6 +156,7 @@ def copy(rows: Iterable[tuple[object, ...]], to: sqlite3.Connection) -> None:
 
 def _insert(connection: sqlite3.Connection, claim: Claim) -> None:
     connection.execute(
-        f"INSERT INTO claim ({_COLUMNS}, short) VALUES ({', '.join('?' * 9)})",  # noqa: S608
-        (*claim[:8], short_of(claim.host)),
+        f"INSERT OR IGNORE INTO claim ({_COLUMNS}, number, short)"  # noqa: S608 - only marks
+        f" VALUES ({', '.join('?' * 10)})",
+        (*claim[:8], claim.number or None, short_of(claim.host)),
     )

@@ -28,9 +28,12 @@ UNTOLD = "damaged_untold"
 _BUILT, READY = "state.db.building", "state.db.new"
 """A state under way, and a whole one that takes its place when the next monitor starts."""
 _ASIDE = re.compile(r"state\.db\.damaged-(\d{8}T\d{6}Z(?:-\d+)?)")
-_FACTS = ("forged_told_us", "forged_waiting", "report_us", "chat_us", "alive_us", "boot")
-"""What is carried over of the facts: when people were last told of forged lines, of the day and
-that all is well, and when the monitor was last alive."""
+_FACTS = (
+    *("claims_told", "forged_told_us", "forged_waiting", "report_us", "chat_us"),
+    *("alive_us", "boot"),
+)
+"""What is carried over of the facts: of which claims people know, when they were last told of
+forged lines, of the day and that all is well, and when the monitor was last alive."""
 
 
 @dataclass(frozen=True, slots=True)

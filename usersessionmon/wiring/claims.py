@@ -1,19 +1,22 @@
-"""Who logs in on a host that somebody else has claimed is told so, in the login's own notice."""
+"""Who logs in on a host that somebody else has claimed is told so, in the login's own notice; and
+everybody is told of claims that are made and released."""
 
 from __future__ import annotations
 
 import platform
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from usersessionmon.clock import Clock
 from usersessionmon.config import Settings
 from usersessionmon.host import facts
 from usersessionmon.model import Change, ChangeKind, Claim, NamedBy, Notice
-from usersessionmon.notify.claimed import with_claim
+from usersessionmon.notify.claimed import claim_notice, with_claim
 from usersessionmon.notify.words import Server
 from usersessionmon.store import claims
 from usersessionmon.store.faults import may_pass
+from usersessionmon.tellers import Teller
+from usersessionmon.watching.claims import Claims, Look
 
 Mark = Callable[[Notice, Change], Notice]
 
@@ -38,6 +41,33 @@ def mark_of(connection: sqlite3.Connection, server: Server, clock: Clock) -> Mar
         return notice
 
     return mark
+
+
+def teller_of(
+    settings: Settings, server: Server, connection: sqlite3.Connection, kept: Mapping[str, str]
+) -> list[Teller]:
+    """What tells of claims, where it is wanted.  ``kept``: the facts of the last life."""
+
+    def look(now_us: int, known: Collection[int]) -> Look | None:
+        try:
+            there = claims.current(connection, now_us)
+            gone = set(known) - {claim.number for claim in there}
+            return Look(there, claims.numbered(connection, gone) if gone else ())
+        except sqlite3.Error as error:
+            if not may_pass(error):
+                raise
+            return None
+
+    def word(claim: Claim) -> Notice:
+        if any(claims.same_host(claim.host, name) for name in server.local_hosts):
+            claim = claim._replace(host=server.name)
+        return claim_notice(claim, server)
+
+    if not settings.claims.notify:
+        return []
+    made = Claims(look, word)
+    made.load(kept)
+    return [made]
 
 
 def _read(connection: sqlite3.Connection, names: Collection[str], now_us: int) -> list[Claim]:

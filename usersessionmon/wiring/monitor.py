@@ -33,7 +33,7 @@ from usersessionmon.store.place import holder, locked, make_dir, open_state, sta
 from usersessionmon.store.retention import Limits
 from usersessionmon.windows.engine import Desktops
 
-from .claims import mark_of
+from .claims import mark_of, teller_of
 from .here import look_around
 from .log import (
     BootMarker,
@@ -166,6 +166,7 @@ def monitor(
             tellers = [
                 *tellers_of(settings, here, source, pipeline, clock, kept),
                 *daily_of(settings, here, telling.folding, kept),
+                *teller_of(settings, server, connection, kept),
             ]
             names = [delivery.channel for delivery in deliveries]
             say_left_behind(connection, names)
