@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .model import Change, ChangeKind
+from .model import WINDOWS, Change, ChangeKind
 
 _quoted = json.encoder.encode_basestring
 _WORDS = {None: "null", True: "true", False: "false"}
@@ -48,12 +48,27 @@ def event_line(change: Change) -> str:
             f'"login_from": {_text(change.login_from)}, "known_by": {_text(change.link)}, '
             f'"inferred": {_WORDS[change.inferred]}'
         )
+    if change.service == WINDOWS:
+        more += _of_windows(change)
     port = "null" if change.port is None else change.port
     return shown(
         f'{{"event": "{kind}", "time": {_text(change.time.text)}, "host": {_text(change.host)}, '
         f'"service": {_text(change.service)}, "user": {_text(change.user)}, '
         f'"ip": {_text(change.ip)}, "port": {port}, {more}}}'
     )
+
+
+def _of_windows(change: Change) -> str:
+    """What only Windows tells; other services' objects stay as they are."""
+    more = f', "domain": {_text(change.domain)}'
+    if change.kind is ChangeKind.LOGIN:
+        more += f', "reconnected": {_WORDS[change.again]}'
+    elif change.kind is ChangeKind.LOGOUT:
+        more += (
+            f', "disconnected": {_WORDS[change.kept]}, "by_user": {_text(change.by_user)}, '
+            f'"by_ip": {_text(change.by_ip)}'
+        )
+    return more
 
 
 def _text(value: str | None) -> str:

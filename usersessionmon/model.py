@@ -99,6 +99,11 @@ class Record(NamedTuple):
     """Of a Windows event log, where the text is empty; None for lines."""
 
 
+WINDOWS = "windows"
+"""The ``service`` of Windows' desktop sessions: one session may have many connections there, and an
+account's name is the same in capitals."""
+
+
 class Term(StrEnum):
     """A vocabulary whose words are looked up often: hashed as the text that they are."""
 
@@ -442,6 +447,11 @@ class SessionView:
     """Who ended it, where somebody else did, and from where."""
     kept: bool = False
     """The connection is over and the desktop session lives on, with nobody in it."""
+
+    @property
+    def key(self) -> str:
+        """What tells it from all other rows."""
+        return self.row or self.session
 
 
 class Claim(NamedTuple):

@@ -20,7 +20,17 @@ from usersessionmon.wiring.here import zone_of
 
 from . import sheet
 from .common import saved_state_of, settings_of
-from .output import cell, clock_text, micros_text, say, say_json, session_object, span_text, table
+from .output import (
+    cell,
+    clock_text,
+    ended_by,
+    micros_text,
+    say,
+    say_json,
+    session_object,
+    span_text,
+    table,
+)
 from .totals import BY, total_object, totals
 
 EXAMPLE = f"user-session-monitor history --user alice --since 7d\n\n{sheet.HELP}"
@@ -31,6 +41,7 @@ _FIELDS = (
     *("session", "host", "service", "user", "ip", "port", "method", "key_fingerprint"),
     *("login_time", "logout_time", "duration", "reason", "abnormal", "inferred", "state", "tty"),
     *("elevated_to", "became", "person", "key_name", "key_named_by"),
+    *("disconnected", "by_user", "by_ip"),
 )
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -138,8 +149,16 @@ def show(views: Sequence[SessionView], zone: tzinfo) -> None:
 
 def _row(view: SessionView, zone: tzinfo) -> list[str]:
     marks = [
-        word for word, holds in (("abnormal", view.abnormal), ("inferred", view.inferred)) if holds
+        word
+        for word, holds in (
+            ("abnormal", view.abnormal),
+            ("inferred", view.inferred),
+            ("disconnected", view.kept),
+        )
+        if holds
     ]
+    if by := ended_by(view):
+        marks.append(by)
     if view.became:
         marks.append(f"became {cell(', '.join(view.became))}")
     return [

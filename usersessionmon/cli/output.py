@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from usersessionmon.contract import number, shown
-from usersessionmon.model import Moment, NamedBy, SessionView
+from usersessionmon.model import WINDOWS, Moment, NamedBy, SessionView
 from usersessionmon.notify.sanitize import harmless
 
 from .streams import give_up
@@ -32,7 +32,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def session_object(view: SessionView) -> dict[str, Any]:
     """The contract's row of ``who``, ``history`` and ``scan --sessions``."""
-    return {
+    data = {
         "session": view.session,
         "host": view.host,
         "service": view.service,
@@ -55,6 +55,17 @@ def session_object(view: SessionView) -> dict[str, Any]:
         "key_name": view.key_name,
         "key_named_by": view.key_named_by,
     }
+    if view.service == WINDOWS:
+        data |= {"disconnected": view.kept, "by_user": view.by_user, "by_ip": view.by_ip}
+    return data
+
+
+def ended_by(view: SessionView) -> str | None:
+    """Who ended it, where somebody else did; or the account itself, from elsewhere."""
+    if view.by_user is None:
+        return None
+    where = "" if view.by_ip is None else f" from {cell(view.by_ip)}"
+    return f"by {cell(view.by_user)}{where}"
 
 
 def person_of(view: SessionView) -> str | None:

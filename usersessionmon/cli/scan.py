@@ -29,6 +29,7 @@ from .output import (
     cell,
     clock_text,
     complain,
+    ended_by,
     json_line,
     progress_of,
     session_object,
@@ -154,14 +155,19 @@ def _details(change: Change) -> Iterator[tuple[str, str | None]]:
     yield "port", None if change.port is None else str(change.port)
     yield "host", change.host
     yield "method", change.method
+    yield "domain", change.domain
     match change.kind:
         case ChangeKind.LOGIN:
             yield "key", change.key_fingerprint
             yield "session", change.session
+            yield "desktop", "reconnected" if change.again else None
         case ChangeKind.LOGOUT:
             yield "reason", change.reason
             yield "duration", span_text(change.duration)
             yield "session", change.session
+            yield "desktop", "disconnected" if change.kept else None
+            yield "by", change.by_user
+            yield "by_ip", change.by_ip
         case ChangeKind.LOGIN_FAILED:
             yield "count", None if change.times == 1 else str(change.times)
         case ChangeKind.ELEVATION:
@@ -170,7 +176,7 @@ def _details(change: Change) -> Iterator[tuple[str, str | None]]:
 
 
 def _session_text(view: SessionView, zone: tzinfo) -> str:
-    words = [
+    words: list[str | None] = [
         clock_text(view.login_time, zone),
         clock_text(view.logout_time, zone) if view.state == "closed" else f"{'still on':<19}",
         f"{span_text(view.duration):>11}",
@@ -179,5 +185,7 @@ def _session_text(view: SessionView, zone: tzinfo) -> str:
         cell(view.user),
         cell(view.ip),
         cell(view.host),
+        "disconnected" if view.kept else None,
+        ended_by(view),
     ]
-    return " ".join(words)
+    return " ".join(word for word in words if word is not None)

@@ -19,7 +19,7 @@ from usersessionmon.errors import TroubleError
 from usersessionmon.model import Claim, SessionView
 from usersessionmon.stock import Presence
 
-from .output import cell, cut, micros_text, say_json, session_object, span_text, warn
+from .output import cell, cut, ended_by, micros_text, say_json, session_object, span_text, warn
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"
 """The second screen without a cursor; and back to what was there before."""
@@ -54,11 +54,11 @@ ObjectOf = Callable[[Seen, SessionView, Presence | None], Mapping[str, Any]]
 
 def differences(before: Sequence[tuple[SessionView, Presence]], seen: Seen) -> Iterator[Difference]:
     """What one look shows that the look before did not."""
-    known = {view.session: (view, how) for view, how in before}
+    known = {view.key: (view, how) for view, how in before}
     for view in seen.ended:
         yield Difference("left", view, None)
     for view, how in seen.there:
-        old = known.get(view.session)
+        old = known.get(view.key)
         if old is None:
             yield Difference("came", view, how)
         elif (session_object(old[0]), old[1]) != (session_object(view), how):
@@ -117,7 +117,7 @@ def _again(look: Look, seen: Seen) -> tuple[Seen, str]:
     """The next look; or the last one and why there is no other: a service that is started again
     has its state back in a moment."""
     try:
-        return look([view.session for view, _ in seen.there]), ""
+        return look([view.key for view, _ in seen.there]), ""
     except TroubleError as error:
         return seen._replace(ended=()), error.lines[0]
 
@@ -148,7 +148,7 @@ def _words(one: Difference) -> str:
     if one.what == "came":
         return f"+ {who} came ({cell(view.service)})"
     if one.what == "left":
-        how = view.reason or "unknown"
+        how = " ".join(filter(None, (view.reason or "unknown", ended_by(view))))
         return f"- {who} left: {how}, after {span_text(view.duration)}"
     return f"  {who}: {'its process is gone' if one.how is Presence.GONE else 'changed'}"
 

@@ -117,7 +117,7 @@ def _row(view: SessionView) -> tuple[object, ...]:
     login, logout = view.login_time, view.logout_time
     begun = login or logout
     return (
-        view.row or view.session, view.host, view.service, view.user, view.ip, view.port,
+        view.key, view.host, view.service, view.user, view.ip, view.port,
         view.method, view.key_fingerprint,
         login.us if login else None, login.text if login else None,
         logout.us if logout else None, logout.text if logout else None,
@@ -214,7 +214,7 @@ def _touched(
 
 
 def session(connection: sqlite3.Connection, number: str) -> SessionView | None:
-    """One session by its id."""
+    """One row by its ``key``."""
     row = connection.execute(
         f"SELECT {_columns(connection)}, begun_us "  # noqa: S608 - fixed texts
         "FROM session WHERE id = ?",
