@@ -15,7 +15,7 @@ from tests.notify.support import NOW_US, login, logout, notice, queued, server
 from usersessionmon.clock import ManualClock
 from usersessionmon.config import Settings
 from usersessionmon.model import Change, ChangeKind, Claim, NamedBy, Notice
-from usersessionmon.notify.claimed import with_claim
+from usersessionmon.notify.claimed import claim_notice, with_claim
 from usersessionmon.notify.settings import TemplateSettings
 from usersessionmon.notify.text import render_lines, render_text
 from usersessionmon.notify.words import Voice
@@ -77,6 +77,37 @@ def test_the_request_is_never_cut_off(user: str, maker: str, note: str, language
     assert before == lines(notice(login(), language), language)
     assert last.endswith("please ask them first" if language == "en" else "使用前烦请先与其联系")
     assert "<" not in last and "\n" not in last
+
+
+def test_that_a_host_is_claimed_line_for_line() -> None:
+    told = claim_notice(CLAIM._replace(made_us=NOW_US, made_by="root"), server())
+    assert lines(told) == [
+        "主机占用通知",
+        "服务器：web-1",
+        "服务器IP：192.0.2.10",
+        "占用人：bob（由 root 代为登记）",
+        "占用时间：2026-11-21 08:15:30",
+        "占用至：2026-11-21 09:15",
+        "说明：部署中",
+    ]
+    assert told.digest == "2026-11-21 08:15:30 主机占用 bob - web-1 至 09:15"
+    assert (told.kind, told.user, told.host) == ("claim", "bob", "web-1")
+
+
+def test_that_it_is_free_again_line_for_line() -> None:
+    free = CLAIM._replace(host="web-2", released_us=NOW_US, released_by="alice", note="")
+    told = claim_notice(free, server("en"))
+    assert lines(told, "en") == [
+        "Host released · 通知",
+        "Server: web-2",
+        "Claimed by: bob",
+        "Claimed at: 2026-11-21 07:15:30",
+        "Until: 2026-11-21 09:15",
+        "Released by: alice",
+        "Released at: 2026-11-21 08:15:30",
+    ]
+    assert told.digest == "2026-11-21 08:15:30 host-released bob - web-2"
+    assert told.at_us == NOW_US
 
 
 # --- by the state ---------------------------------------------------------------------------------
