@@ -198,7 +198,7 @@ def test_every_value_of_a_key_is_named(readme: Path) -> None:
     meaning = {in_code(row[0])[0]: row[2] for row in rows(readme, 3) if in_code(row[0])}
     text = text_of(EXAMPLE)
     for key, values in (
-        ("monitor.source", ("auto", "journal", "file")),
+        ("monitor.source", ("auto", "journal", "file", "windows")),
         ("monitor.distro", tuple(builtin_distros())),
         ("feishu.style", ("text", "card")),
         ("notices.events", tuple(ChangeKind)),

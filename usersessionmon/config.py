@@ -30,6 +30,7 @@ from usersessionmon.notify.settings import (
 from usersessionmon.strict import BadValueError, build, nearest, refuse, shown
 from usersessionmon.system import places
 from usersessionmon.watching.settings import HeartbeatSettings, ReportSettings
+from usersessionmon.windows.settings import WindowsSettings
 
 SYSTEM_CONFIG = places.CONFIG
 LOCAL_CONFIG = Path("config/config.yaml")
@@ -44,6 +45,7 @@ class SourceKind(StrEnum):
     AUTO = "auto"
     JOURNAL = "journal"
     FILE = "file"
+    WINDOWS = "windows"
 
 
 class Language(StrEnum):
@@ -159,6 +161,7 @@ class Settings:
     claims: ClaimSettings = field(default_factory=ClaimSettings)
     keys: dict[str, str] = field(default_factory=dict)
     """What keys are called: fingerprint → name."""
+    windows: WindowsSettings = field(default_factory=WindowsSettings)
     log: LogSettings = field(default_factory=LogSettings)
     language: Language = Language.ZH
     timezone: str = ""
@@ -178,6 +181,9 @@ class Settings:
         if self.timezone and not _is_zone(self.timezone):
             text = "must be a time zone's name such as Asia/Shanghai"
             yield BadValueError("timezone", text)
+        if self.windows.servers and self.monitor.source in {SourceKind.JOURNAL, SourceKind.FILE}:
+            text = "are followed where monitor.source is auto or windows: one of the two must go"
+            yield BadValueError("windows", text)
         yield from self._unknown_names()
 
     def _unknown_names(self) -> Iterator[BadValueError]:

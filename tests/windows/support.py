@@ -16,7 +16,7 @@ from usersessionmon.windows.live import LiveEventLog
 from usersessionmon.windows.marks import Mark
 from usersessionmon.windows.servers import Line, WindowsSource
 from usersessionmon.windows.settings import WindowsServer
-from usersessionmon.windows.standing import ServerState
+from usersessionmon.windows.standing import ServerState, Status
 from usersessionmon.windows.subscription import Means, Server, Taken
 from usersessionmon.windows.xml import record_of
 
@@ -101,6 +101,9 @@ class Watched:
     def now(self) -> ServerState:
         """How it stands."""
         return self.basket.states[-1]
+
+    def status(self, channel: str) -> Status:
+        return {one.channel: one.status for one in self.now().channels}[channel]
 
     def held(self) -> bool:
         return self.server.held

@@ -232,14 +232,14 @@ def test_a_channel_that_is_not_there_is_done_without_and_looked_for_hourly(world
         watched.step()
         state = watched.now()
         assert state.state is State.LIVE and state.error == ""
-        assert state.channels[1].status is Status.ABSENT
+        assert watched.status(OPENSSH) is Status.ABSENT
         [note] = watched.basket.notes
         assert OPENSSH in note and "no such channel" in note
         world.hosts["rds-1"].channels[OPENSSH] = type(world.hosts["rds-1"].channels[SECURITY])()
         watched.step(HOUR - 1)
-        assert watched.now().channels[1].status is Status.ABSENT
+        assert watched.status(OPENSSH) is Status.ABSENT
         watched.step(1.0)
-        assert watched.now().channels[1].status is Status.FOLLOWED
+        assert watched.status(OPENSSH) is Status.FOLLOWED
 
 
 def test_a_channel_that_is_needed_and_is_not_there_is_no_live_server(world: World) -> None:
@@ -257,7 +257,7 @@ def test_a_channel_that_will_not_do_is_left_alone(world: World, code: int) -> No
         asked = len(world.asked)
         watched.step(10 * HOUR)
         assert len(world.asked) == asked
-        assert watched.now().channels[1].status is Status.USELESS
+        assert watched.status(LSM) is Status.USELESS
 
 
 def test_overwritten_records_are_told_and_the_rest_is_read(world: World) -> None:

@@ -16,7 +16,7 @@ from usersessionmon.system.files import AT_ONCE, BYTES, read_at
 
 from .journal_probe import JournalFacts, probe
 
-Kind = Literal["journal", "file"]
+Kind = Literal["journal", "file", "windows"]
 
 _TAIL_BYTES = 256 * 1024
 _BEHIND_US = 3600 * 1_000_000
@@ -48,7 +48,7 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``path`` is the file's, empty for the journal.  ``why`` is one sentence for people;
+    """``path`` is the file's, empty for the journal; of Windows' event logs it says whose.  ``why`` is one sentence for people;
     ``problems`` say what stands in the way of each log looked at, and the way out."""
 
     kind: Kind

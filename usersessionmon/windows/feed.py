@@ -7,13 +7,21 @@ from contextlib import closing
 from .channels import FORWARDED, SECURITY, SYSTEM
 from .errors import GAP
 from .eventlog import EventLogError, Events, Rendered, Session, Signal
+from .hosts import READ_IN_TURN
 from .marks import Mark, mark_of, time_of
 from .queries import query_of, record_query, wanted_ids
 from .standing import ChannelState, Status
 
 BATCH = 32
 """Events that are asked for at once; fewer where a host may not send as much (1734)."""
+NEEDED = frozenset({SECURITY, SYSTEM, FORWARDED})
+"""Channels that every host has; the others come with a role or a feature."""
 CLEARED = frozenset({(SECURITY, 1102), (SYSTEM, 104)})
+
+
+def turn(channel: str) -> int:
+    """Small channels are read before Security, for what they say of its records."""
+    return READ_IN_TURN.index(channel) if channel in READ_IN_TURN else len(READ_IN_TURN)
 
 
 class Feed:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from usersessionmon.clock import Clock
 from usersessionmon.errors import UserError
@@ -24,10 +25,10 @@ from .subscription import Means, Server, Taken
 
 QUEUE = 256
 """Records of one server that wait to be read; when it is full, that server's thread waits."""
-NAME = "windows"
+NAME: Literal["windows"] = "windows"
 _NOTES = 200
 _PATIENCE = 60.0
-_END_SECONDS = 1.5
+_END_SECONDS = 1.0
 """What all threads together may take to end; one within a dead host's call is left behind."""
 _ONCE_SECONDS = 1.0
 

@@ -18,10 +18,10 @@ from typing import NamedTuple, Protocol
 from usersessionmon.clock import Clock
 from usersessionmon.model import Record
 
-from .channels import FORWARDED, SECURITY, SYSTEM
+from .channels import FORWARDED
 from .errors import Treatment, sentence, treatment
 from .eventlog import EventLog, EventLogError, Rendered, Session, Signal
-from .feed import CLEARED, Feed
+from .feed import CLEARED, NEEDED, Feed, turn
 from .forwarded import Forwarded
 from .marks import Mark
 from .settings import WindowsServer
@@ -40,7 +40,6 @@ _PUT_OFF = {
     Treatment.ABSENT: (Status.ABSENT, ABSENT_SECONDS),
     Treatment.USELESS: (Status.USELESS, NEVER),
 }
-_NEEDED = frozenset({SECURITY, SYSTEM, FORWARDED})
 
 Parse = Callable[[str, str, frozenset[str]], Record | None]
 """``windows.xml.record_of``."""
@@ -99,7 +98,8 @@ class Server:
         self._signal = signal
         self._sink = sink
         self._forwarded = forwarded
-        self._feeds = [Feed(name, marks.get(name), means.from_start) for name in wanted.follows()]
+        channels = sorted(wanted.follows(), key=turn)
+        self._feeds = [Feed(name, marks.get(name), means.from_start) for name in channels]
         self._session: Session | None = None
         self._state = State.CONNECTING
         self._since_us = means.clock.now_us()
@@ -153,7 +153,8 @@ class Server:
                 if feed.events is None and now >= feed.retry_at:
                     more = self._guarded(feed, self._follow) or more
             for feed in self._feeds:
-                more = self._guarded(feed, self._drain) or more
+                while self._guarded(feed, self._drain):
+                    more = True
 
     def _guarded(self, feed: Feed, act: Callable[[Feed, Session], bool]) -> bool:
         """True: there may be more to read at once.  Raises what concerns the whole server."""
@@ -173,7 +174,7 @@ class Server:
 
     def _drain(self, feed: Feed, _session: Session) -> bool:
         """One batch; False when there is no more, or no room for it."""
-        if feed.events is None:
+        if feed.events is None or self.stopping:
             return False
         if self._sink.room() < feed.batch:
             self.held = True
@@ -297,7 +298,7 @@ class Server:
         missing = {
             feed.status
             for feed in self._feeds
-            if feed.status is not Status.FOLLOWED and feed.channel in _NEEDED
+            if feed.status is not Status.FOLLOWED and feed.channel in NEEDED
         }
         if Status.DENIED in missing:
             return State.DENIED
@@ -308,7 +309,7 @@ class Server:
     def _worst(self) -> str:
         """Why a channel that is needed is not followed, or any where none is."""
         said = [feed for feed in self._feeds if feed.said]
-        needed = [feed for feed in said if feed.channel in _NEEDED]
+        needed = [feed for feed in said if feed.channel in NEEDED]
         if not needed and any(self._followed()):
             return ""
         return next((f"{feed.channel}: {feed.said}" for feed in needed or said), "")

@@ -12,6 +12,7 @@ from usersessionmon.config import Settings
 from usersessionmon.entries import Entry, entry
 from usersessionmon.host import boots, facts
 from usersessionmon.model import Change, Record
+from usersessionmon.rollcall import RollCall
 from usersessionmon.rules.matcher import RuleSet, load_rules
 from usersessionmon.rules.pack import Keeps, identifiers
 from usersessionmon.sessions.engine import Engine
@@ -24,6 +25,7 @@ from usersessionmon.stock import doubted, take_stock, witness
 from usersessionmon.system.host import node
 
 from .here import Here
+from .windows import choice_of, open_servers
 
 LOG = logging.getLogger("usersessionmon")
 
@@ -36,6 +38,9 @@ def rules_of(settings: Settings, os_ids: tuple[str, ...]) -> RuleSet:
 
 def choose_source(settings: Settings, rules: RuleSet) -> Choice:
     """Which log is followed, and why."""
+    windows = choice_of(settings)
+    if windows is not None:
+        return windows
     distro = rules.distro
     choice = choose(
         settings.monitor.source.value,
@@ -51,16 +56,27 @@ def choose_source(settings: Settings, rules: RuleSet) -> Choice:
 
 def open_source(
     choice: Choice,
+    settings: Settings,
     *,
     rules: RuleSet,
     clock: Clock,
     position: str | None,
     from_start: bool,
     rotated: bool,
+    once: bool,
     waker: Waker,
 ) -> Source:
     """The chosen log, opened where it was left; ``rotated``: begin with its rotated copies, where
-    it was not left yet.  Raises TroubleError."""
+    it was not left yet.  Raises TroubleError, and UserError for what this system does not have."""
+    if choice.kind == "windows":
+        return open_servers(
+            settings,
+            clock=clock,
+            position=position,
+            from_start=from_start,
+            once=once,
+            wake=waker.wake,
+        )
     zone = facts.local_zone()  # of the machine that wrote the log, whatever people read
     if choice.kind == "journal":
         return JournalSource(
@@ -112,7 +128,7 @@ def call_witnesses(engine: Engine, here: Here) -> None:
 
 def position_key(choice: Choice) -> str:
     """Under which name a source's position is saved."""
-    return "journal" if choice.kind == "journal" else f"file:{choice.path}"
+    return f"file:{choice.path}" if choice.kind == "file" else choice.kind
 
 
 def stock_of(
@@ -122,6 +138,8 @@ def stock_of(
 
     def look(engine: Engine) -> Iterable[Change]:
         marker.live = True
+        if choice.kind == "windows":
+            return ()  # they say themselves what ended
         name = log_name(here, choice, engine)
         return take_stock(engine, here.names, name, here.boot, here.zone, clock, new=new)
 
@@ -143,6 +161,19 @@ def name_in_log(here: Here, choice: Choice, engine: Engine) -> str | None:
     """As ``log_name``; None while a file, which may be other hosts', has not named this one."""
     named = not here.names.isdisjoint(name for name in engine.host_names() if name is not None)
     return log_name(here, choice, engine) if named or choice.kind == "journal" else None
+
+
+def call_of(here: Here, clock: Clock, choice: Choice) -> Callable[[Engine, bool], list[Change]]:
+    """Who is asked, now and then, for the open sessions: the live host, if the log is its own."""
+    if choice.kind == "windows":
+        return lambda _engine, _gap: []
+    return RollCall(
+        here.names,
+        here.boot,
+        here.zone,
+        clock,
+        name=lambda engine: name_in_log(here, choice, engine),
+    ).call
 
 
 def look_of(here: Here, clock: Clock) -> Callable[[Change], Change]:

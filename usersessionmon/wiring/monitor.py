@@ -18,7 +18,6 @@ from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.metrics.counters import Counters
 from usersessionmon.persons import Persons
 from usersessionmon.pipeline import Pipeline
-from usersessionmon.rollcall import RollCall
 from usersessionmon.rules.coverage import Shapes
 from usersessionmon.sd_notify import Notifier
 from usersessionmon.sessions.engine import Engine
@@ -37,10 +36,10 @@ from .claims import mark_of, teller_of
 from .here import look_around
 from .log import (
     BootMarker,
+    call_of,
     call_witnesses,
     choose_source,
     look_of,
-    name_in_log,
     open_source,
     position_key,
     rules_of,
@@ -143,11 +142,13 @@ def monitor(
             engine = load_engine(connection, file)
             source = open_source(
                 choice,
+                settings,
                 rules=rules,
                 clock=clock,
                 position=position,
                 from_start=from_start or rebuilding,
                 rotated=rebuilding,
+                once=once,
                 waker=waker,
             )
             call_witnesses(engine, here)
@@ -186,13 +187,7 @@ def monitor(
                 waker=waker,
                 notifier=Notifier(),
                 stock=stock_of(here, clock, choice, marker, new=new),
-                call=RollCall(
-                    here.names,
-                    here.boot,
-                    here.zone,
-                    clock,
-                    name=lambda engine: name_in_log(here, choice, engine),
-                ).call,
+                call=call_of(here, clock, choice),
                 look=look_of(here, clock) if choice.kind == "file" else lambda change: change,
                 know=persons.know,
                 recall=persons.call,

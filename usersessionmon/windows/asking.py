@@ -1,0 +1,182 @@
+"""Servers asked once, side by side: a thread each, answers as they come, none held by another."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Generic, NamedTuple, TypeVar
+
+from usersessionmon.errors import UserError
+from usersessionmon.model import Record
+
+from .channels import FORWARDED
+from .errors import Treatment, treatment
+from .eventlog import EventLog, EventLogError, Events, Rendered, Session
+from .feed import BATCH, NEEDED, turn
+from .forwarded import Forwarded
+from .queries import query_of, wanted_ids
+from .settings import MOST_SERVERS, WindowsServer, too_many
+from .subscription import Parse
+
+LOG = logging.getLogger("usersessionmon")
+_WAITING = 1000
+"""Answers that wait to be taken."""
+_LOOK_SECONDS = 0.2
+
+T = TypeVar("T")
+
+
+class Answer(NamedTuple, Generic[T]):
+    server: WindowsServer
+    found: T | None
+    error: EventLogError | None = None
+
+
+Ask = Callable[[WindowsServer, Session], Iterable[T]]
+
+
+def ask(servers: Sequence[WindowsServer], log: EventLog, what: Ask[T]) -> Iterator[Answer[T]]:
+    """What each server answers, and its error where it failed.  Raises UserError for too many."""
+    if len(servers) > MOST_SERVERS:
+        raise UserError(too_many(len(servers)))
+    asked = _Asked(log, what)
+    for server in servers:
+        name = f"windows {server.label}"
+        threading.Thread(target=asked.one, args=(server,), name=name, daemon=True).start()
+    left = len(servers)
+    try:
+        while left:
+            answer = asked.answers.get()
+            if answer is None:
+                left -= 1
+            else:
+                yield answer
+    finally:
+        asked.stopping = True
+
+
+class _Asked(Generic[T]):
+    def __init__(self, log: EventLog, what: Ask[T]) -> None:
+        self._log = log
+        self._what = what
+        self.answers: queue.Queue[Answer[T] | None] = queue.Queue(_WAITING)
+        self.stopping = False
+
+    def one(self, server: WindowsServer) -> None:
+        try:
+            session = self._log.open(server.host, server.credentials)
+            with closing(session):
+                for found in self._what(server, session):
+                    if not self._put(Answer(server, found)):
+                        return
+        except EventLogError as error:
+            self._put(Answer(server, None, error))
+        except Exception:  # a fault of ours must not look like a server that has nothing
+            LOG.exception("asking %s failed", server.label)
+            self._put(Answer(server, None, EventLogError(0, "", "")))
+        finally:
+            self._put(None)
+
+    def _put(self, answer: Answer[T] | None) -> bool:
+        """False: nobody takes it any more."""
+        while not self.stopping:
+            try:
+                self.answers.put(answer, timeout=_LOOK_SECONDS)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+
+class Past(NamedTuple):
+    """A record that is there already, or why a channel cannot be read."""
+
+    channel: str
+    record: Record | None
+    message: str | None = None
+    error: EventLogError | None = None
+
+
+class Look(NamedTuple):
+    """What is looked for in the logs."""
+
+    channels: Sequence[str]
+    """Full names; empty: as each server's settings say."""
+    since_ms: int | None
+    messages: bool
+    parse: Parse
+
+
+def past(look: Look, server: WindowsServer, session: Session) -> Iterator[Past]:
+    """The records of one server: of each channel in its own order, the small channels before
+    Security.  An optional channel that is not there is left out.  Raises EventLogError."""
+    wanted = (FORWARDED,) if server.forwarded else look.channels or server.follows()
+    opened: dict[str, Events] = {}
+    try:
+        for channel in sorted(wanted, key=turn):
+            try:
+                opened[channel] = _query(session, channel, look)
+            except EventLogError as error:
+                yield from _without(channel, error, asked_for=bool(look.channels))
+        whose = Forwarded(server.named(), {}) if server.forwarded else None
+        beside = frozenset(opened)
+        for channel in list(opened):
+            again = partial(_query, session, channel, look)
+            for rendered in _rendered(opened.pop(channel), again):
+                owner = whose.whose(rendered.xml) if whose else (server.label, beside)
+                record = look.parse(rendered.xml, *owner) if owner and rendered.xml else None
+                if record is not None:
+                    yield Past(channel, record, rendered.message)
+    finally:
+        for events in opened.values():
+            events.close()
+
+
+def _without(channel: str, error: EventLogError, *, asked_for: bool) -> Iterator[Past]:
+    """What is said of a channel that cannot be read; raises what is the whole server's."""
+    kind = treatment(error)
+    if kind is Treatment.ABSENT and channel not in NEEDED and not asked_for:
+        return
+    if kind not in {Treatment.ABSENT, Treatment.DENIED, Treatment.USELESS}:
+        raise error
+    yield Past(channel, None, None, error)
+
+
+def _query(session: Session, channel: str, look: Look) -> Events:
+    query = query_of(wanted_ids(channel), look.since_ms)
+    return session.query(channel, query, messages=look.messages)
+
+
+def _rendered(events: Events, again: Callable[[], Events]) -> Iterator[Rendered]:
+    """All of a query's result; asked for ``again`` in smaller parts where a host may not send as
+    much at once, without what was given already."""
+    batch, given = BATCH, 0
+    while True:
+        place = 0
+        try:
+            with closing(events):
+                for rendered in _to_its_end(events, batch):
+                    place += 1
+                    if place > given:
+                        given = place
+                        yield rendered
+            return
+        except EventLogError as error:
+            if treatment(error) is not Treatment.SMALLER or batch == 1:
+                raise
+        batch //= 2
+        events = again()
+
+
+def _to_its_end(events: Events, batch: int) -> Iterator[Rendered]:
+    more = True
+    while more:
+        more = False
+        with closing(events.read(batch)) as found:
+            for rendered in found:
+                more = True
+                yield rendered

@@ -1,0 +1,59 @@
+"""From settings to the Windows event logs that are read."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Sequence
+
+from usersessionmon.clock import Clock
+from usersessionmon.config import Settings, SourceKind
+from usersessionmon.sources.auto import Choice
+from usersessionmon.windows.live import LiveEventLog
+from usersessionmon.windows.servers import NAME, WindowsSource
+from usersessionmon.windows.settings import WindowsServer
+from usersessionmon.windows.subscription import Means
+from usersessionmon.windows.xml import record_of
+
+_NAMED = 3
+"""Servers that are named where there are many."""
+
+
+def choice_of(settings: Settings) -> Choice | None:
+    """Windows' event logs, where they are what is followed; else None."""
+    monitor, servers = settings.monitor, settings.windows.servers
+    if monitor.source is SourceKind.WINDOWS:
+        why = "monitor.source says so"
+    elif servers:
+        why = "windows.servers names them"
+    elif monitor.source is SourceKind.AUTO and os.name == "nt" and not monitor.log_file:
+        why = "this is Windows"
+    else:
+        return None
+    return Choice(NAME, f"the event logs of {_named(servers_of(settings))}", why)
+
+
+def servers_of(settings: Settings) -> Sequence[WindowsServer]:
+    """Whose they are; none is configured: this machine's."""
+    return settings.windows.servers or (WindowsServer(),)
+
+
+def open_servers(
+    settings: Settings,
+    *,
+    clock: Clock,
+    position: str | None,
+    from_start: bool,
+    once: bool,
+    wake: Callable[[], None],
+) -> WindowsSource:
+    """Begin to follow all of them.  Raises UserError where that cannot be done."""
+    chance = random.SystemRandom()
+    means = Means(LiveEventLog(), clock, record_of, chance.random, from_start)
+    return WindowsSource(servers_of(settings), means, position=position, wake=wake, once=once)
+
+
+def _named(servers: Sequence[WindowsServer]) -> str:
+    names = [one.label for one in servers[:_NAMED]]
+    more = len(servers) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
