@@ -90,9 +90,11 @@ def _split(text: bytes, *, done: bool) -> tuple[int, list[tuple[int, int]]]:
 
 def _end_of(text: bytes, at: int) -> int | None:
     """Where the event that begins here ends."""
-    depth = 0
+    begin, depth = at, 0
     while (mark := _MARK.search(text, at)) is not None:
         token, at = mark[0], mark.end()
+        if not depth and mark.start() != begin:
+            return mark.start()  # its own tag was never finished
         if closing := _CLOSING.get(token):
             end = text.find(closing, at)
             if end < 0:
