@@ -139,10 +139,14 @@ def test_killed_it_gives_the_terminal_back_too(terminal: Terminal) -> None:
 def test_a_page_fits_the_terminal_whatever_its_size(
     site: tuple[Path, Path], terminal: Terminal
 ) -> None:
-    _, log = site
+    config, log = site
     for number in range(30):
         append(log, comes(100 + 10 * number, f"user{number}"))
     terminal.shows("31 on,")
+    for host in ("web-1", "web-2", "web-3"):
+        words = ("--config", str(config), host, "--for", "1h", "--note", "部署" * 90)
+        assert run("claim", *words).returncode == 0
+    terminal.shows("web-3 is claimed by ")
     for lines, columns in ((24, 100), (12, 60), (8, 40), (40, 200)):
         terminal.resize(lines, columns)
         terminal.written = ""
@@ -150,6 +154,7 @@ def test_a_page_fits_the_terminal_whatever_its_size(
         page = terminal.page()
         assert len(page) <= lines
         assert all(len(row) <= columns for row in page)
+        assert lines < 24 or sum(" is claimed by " in row for row in page) == 3
     assert any("user29" in row for row in page)
 
 

@@ -105,8 +105,8 @@ def _watch(options: argparse.Namespace, settings: Settings) -> int:
 
     def page(seen: Seen, room: int) -> list[str]:
         now_us = SystemClock().now_us()
-        columns = shutil.get_terminal_size().columns
-        claimed = [cut(sentence(one, zone, now_us), columns) for one in seen.claims[: room // 2]]
+        columns, few = shutil.get_terminal_size().columns, max(0, room - 4) // 2
+        claimed = [cut(sentence(one, zone, now_us), columns) for one in seen.claims[:few]]
         if not seen.there:
             return ["nobody is on", *claimed]
         # the head, the rule below it, and how many more there are
