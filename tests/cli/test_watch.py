@@ -144,7 +144,7 @@ def test_a_page_fits_the_terminal_whatever_its_size(
         append(log, comes(100 + 10 * number, f"user{number}"))
     terminal.shows("31 on,")
     for host in ("web-1", "web-2", "web-3"):
-        words = ("--config", str(config), host, "--for", "1h", "--note", "部署" * 90)
+        words = ("--config", str(config), host, "--for", "1h", "--note", "x" * 190)
         assert run("claim", *words).returncode == 0
     terminal.shows("web-3 is claimed by ")
     for lines, columns in ((24, 100), (12, 60), (8, 40), (40, 200)):
