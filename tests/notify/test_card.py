@@ -54,7 +54,7 @@ def test_the_colour_says_how_bad_it_is(language: str) -> None:
     for name in EXAMPLES:
         shades.setdefault(colour(name, language), set()).add(name)
     assert shades == {
-        "blue": {"login", "login_claimed", "late", "repeated", "arrival"},
+        "blue": {"login", "login_again", "login_claimed", "late", "repeated", "arrival"},
         "indigo": {"claim", "claim_released"},
         "grey": {"logout", "departure"},
         "yellow": {"login_failed", "failures_day", "sweep_day"},
@@ -65,7 +65,8 @@ def test_the_colour_says_how_bad_it_is(language: str) -> None:
         },
         "orange": {"silent", "damaged", "dropped", "down", "coverage", "channel"},
         "red": {
-            "logout_abnormal", "unusual_login", "unusual_logout", "failures", "failures_account",
+            "logout_abnormal", "logout_taken_over", "logout_replaced", "unusual_login",
+            "unusual_logout", "failures", "failures_account",
             "failures_host", "sweep", "forged", "digest", "digest_night",
         },
     }  # fmt: skip

@@ -90,6 +90,7 @@ FULL = Change(
     inferred=True, target_user="root", command="/bin/ls", tty="pts/0", login_time=moment(),
     doubt=Doubt.NO_PROCESS, key_name="laptop", key_named_by=NamedBy.COMMENT,
     login_user="bob", login_from="192.0.2.99",
+    domain="CORP", again=True, kept=True, by_user="bob", by_ip="192.0.2.99",
 )  # fmt: skip
 
 

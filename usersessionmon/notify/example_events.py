@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from usersessionmon.model import (
+    WINDOWS,
     Change,
     ChangeKind,
     Claim,
@@ -37,6 +38,32 @@ def logout(stage: Stage) -> Notice:
 
 def abnormal(stage: Stage) -> Notice:
     return stage.word(stage.logout()._replace(reason=Reason.NETWORK, abnormal=True), ())
+
+
+def reconnected(stage: Stage) -> Notice:
+    return stage.word(_desktop(stage.login())._replace(again=True), ())
+
+
+def taken_over(stage: Stage) -> Notice:
+    """Somebody else came in, and whoever was there had to go."""
+    return stage.word(_displaced(stage)._replace(by_user="bob", by_ip=STRANGER), ())
+
+
+def replaced(stage: Stage) -> Notice:
+    """The same person from another place."""
+    return stage.word(_displaced(stage)._replace(by_user="alice", by_ip=STRANGER), ())
+
+
+def _displaced(stage: Stage) -> Change:
+    change = _desktop(stage.logout())
+    return change._replace(reason=Reason.KILLED, abnormal=True, kept=True)
+
+
+def _desktop(change: Change) -> Change:
+    return change._replace(
+        service=WINDOWS, host="RDP-01", domain="CORP", tty="rdp", method=None,
+        key_fingerprint=None, port=None,
+    )  # fmt: skip
 
 
 def failed(stage: Stage) -> Notice:

@@ -32,6 +32,7 @@ _NAMES = {
     "command": "命令",
     "login_user": "登录用户",
     "login_from": "来源",
+    "domain": "域",
 }
 """Holes, by the line of the built-in text that says the same."""
 _UNUSUAL = ("核对", "注意")
@@ -65,6 +66,8 @@ def _told_by(
 ) -> Notice:
     """The notice as ``template`` has it, and behind it what is unusual, unless that is in it."""
     names = {say(name) for name in _UNUSUAL}
+    if not any("by_user" in line.holes for line in template):
+        names.add(say("结束者"))
     unusual = [(name, value) for name, value in notice.pairs if name in names]
     told = [value for _, value in unusual]
     title, lines, placed = templates.fill(template, _values(notice, change, say), told)
@@ -83,5 +86,9 @@ def _values(notice: Notice, change: Change, say: Speaker) -> Mapping[str, str | 
         "service": change.service,
         "port": None if change.port is None else str(change.port),
         "session": change.session,
+        "reconnected": say("是") if change.again else None,
+        "disconnected": say("是") if change.kept else None,
+        "by_user": change.by_user,
+        "by_ip": change.by_ip,
         "key": lines.get(say("密钥")) or change.key_fingerprint,
     }

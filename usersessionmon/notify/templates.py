@@ -24,10 +24,16 @@ never be what is cut off, marks behind it (1/2) included."""
 _TOLD = 6000
 """Bytes of the lines that a template gives, whatever the values hold: a body has 20,000."""
 
-_ALL = ("time", "host", "server_ip", "service", "user", "ip", "port", "tty", "inferred", UNUSUAL)
+_ALL = (
+    *("time", "host", "server_ip", "service", "user", "domain", "ip", "port", "tty", "inferred"),
+    UNUSUAL,
+)
 HOLES: Mapping[str, tuple[str, ...]] = {
-    "login": (*_ALL, "session", "client_host", "method", "key", "key_fingerprint"),
-    "logout": (*_ALL, "session", "login_time", "duration", "reason", "abnormal"),
+    "login": (*_ALL, "session", "client_host", "method", "key", "key_fingerprint", "reconnected"),
+    "logout": (
+        *_ALL, "session", "login_time", "duration", "reason", "abnormal",
+        "disconnected", "by_user", "by_ip",
+    ),
     "login_failed": (
         *_ALL, "client_host", "method", "key", "key_fingerprint", "valid_user", "count",
     ),

@@ -23,6 +23,7 @@ from usersessionmon.model import (
 )
 
 from .base import Queued
+from .desktop import digest_words, domain_of, ended_by, state_of
 from .sanitize import harmless, in_order, one_word, visible
 from .unusual import GRAVE, sentence
 from .words import Server, Speaker, Voice
@@ -138,6 +139,8 @@ def _key(say: Speaker, change: Change) -> str | None:
 def _login(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
     yield "核对", None if change.doubt is None else say(_DOUBTS[change.doubt])
     yield "客户端", change.client_host
+    yield "域", domain_of(change)
+    yield "会话", state_of(say, change)
     yield "登录方式", change.method
     yield "密钥指纹", change.key_fingerprint
     yield "密钥", _key(say, change)
@@ -151,6 +154,9 @@ def _logout(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]:
     yield "登录时间", None if change.login_time is None else say.time(change.login_time)
     yield "结束方式", None if change.reason is None else say(_REASONS[change.reason])
     yield "异常", say("是") if change.abnormal else None
+    yield from ended_by(say, change)
+    yield "会话", state_of(say, change)
+    yield "域", domain_of(change)
     yield "推断", say("日志中没有结束记录，由现状得出") if change.inferred else None
     yield "服务", change.service if change.service != "sshd" else None
     yield "终端", change.tty
@@ -166,6 +172,7 @@ def _elevation(say: Speaker, change: Change) -> Iterable[tuple[str, str | None]]
     person = say.user(change.login_user)
     if person is not None and change.inferred:
         person = say("{}（推断）").format(person)
+    yield "域", domain_of(change)
     yield "登录用户", person
     yield "来源", change.login_from
     yield "密钥", _key(say, change)
@@ -202,7 +209,7 @@ def _digest_line(say: Speaker, change: Change, host: str | None) -> str:
         words.append(f"×{change.times}")
     elif change.kind is ChangeKind.ELEVATION and change.target_user is not None:
         words.append(f"→ {_word(say.user(change.target_user))}")
-    return " ".join(words)
+    return " ".join([*words, *digest_words(say, change)])
 
 
 def _word(text: str | None) -> str:
