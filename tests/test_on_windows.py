@@ -4,7 +4,6 @@ Windows lacks (``tests.windows_host``)."""
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,10 +15,8 @@ import pytest
 
 from .feishu_double import FeishuDouble
 from .program.running import append, login, logout, until, write_config
-from .windows_host import ADMIN
+from .windows_host import done, environment, windows
 
-_STRICT = ("-X", "warn_default_encoding", "-W", "error::EncodingWarning")
-"""The encoding of a file that names none is none of Unicode's there."""
 _HELP = """
 from tests.windows_host import become
 become()
@@ -51,35 +48,6 @@ waker.close()
 waker.wake()
 print("good")
 """
-
-
-def environment(folder: Path, *, admin: bool = False) -> dict[str, str]:
-    given = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "PYTH"))}
-    given |= {"PROGRAMDATA": str(folder / "ProgramData"), "LOCALAPPDATA": str(folder / "Local")}
-    return given | ({ADMIN: "1"} if admin else {})
-
-
-def windows(
-    folder: Path, *words: str, admin: bool = False, code: str = ""
-) -> subprocess.CompletedProcess[str]:
-    what = ["-c", code] if code else ["-m", "tests.windows_host", *words]
-    return subprocess.run(
-        [sys.executable, *_STRICT, *what],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        cwd=Path(__file__).parents[1],
-        env=environment(folder, admin=admin),
-        check=False,
-    )
-
-
-def done(folder: Path, *words: str, admin: bool = False) -> str:
-    """What a command printed that must succeed."""
-    found = windows(folder, *words, admin=admin)
-    assert found.returncode == 0, found
-    assert "Traceback" not in found.stderr
-    return found.stdout
 
 
 @contextmanager

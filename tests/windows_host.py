@@ -29,7 +29,7 @@ import sys
 import tempfile
 import types
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any, NoReturn
@@ -64,6 +64,8 @@ _STATVFS = os.statvfs
 ADMIN = "ON_WINDOWS_ADMIN"
 """The variable that says that the process is an administrator's."""
 _WRITTEN = 512
+_STRICT = ("-X", "warn_default_encoding", "-W", "error::EncodingWarning")
+"""The encoding of a file that names none is none of Unicode's there."""
 
 
 class _Missing(MetaPathFinder):
@@ -194,6 +196,37 @@ def _windll() -> Any:
             GetComputerNameExW=computer_name, GetConsoleMode=refuse, SetConsoleMode=refuse
         ),
     )
+
+
+def environment(folder: Path, *, admin: bool = False) -> dict[str, str]:
+    """Of a process on Windows whose folders lie in this one."""
+    given = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "PYTH"))}
+    given |= {"PROGRAMDATA": str(folder / "ProgramData"), "LOCALAPPDATA": str(folder / "Local")}
+    return given | ({ADMIN: "1"} if admin else {})
+
+
+def windows(
+    folder: Path, *words: str, admin: bool = False, code: str = "", more: Mapping[str, str] = {}
+) -> subprocess.CompletedProcess[str]:
+    """Run a command there, or some code."""
+    what = ["-c", code] if code else ["-m", "tests.windows_host", *words]
+    return subprocess.run(
+        [sys.executable, *_STRICT, *what],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        cwd=Path(__file__).parents[1],
+        env=environment(folder, admin=admin) | {**more},
+        check=False,
+    )
+
+
+def done(folder: Path, *words: str, admin: bool = False, more: Mapping[str, str] = {}) -> str:
+    """What a command printed that must succeed."""
+    found = windows(folder, *words, admin=admin, more=more)
+    assert found.returncode == 0, found
+    assert "Traceback" not in found.stderr
+    return found.stdout
 
 
 def main(words: Sequence[str]) -> NoReturn:

@@ -54,7 +54,7 @@ def settings_if_any(options: argparse.Namespace) -> Settings:
         return Settings(monitor=MonitorSettings(rules_dir=""))
 
 
-class _Format(logging.Formatter):
+class LogFormat(logging.Formatter):
     """Plain lines, with the level in front where nothing else tells it."""
 
     def __init__(self, *, with_level: bool) -> None:
@@ -72,10 +72,15 @@ def log_to_stderr(level: str) -> None:
     """Send the program's own log to standard error, where people read it; where that leads to the
     journal, straight there with its fields."""
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Format(with_level=True))
+    handler.setFormatter(LogFormat(with_level=True))
     if _is_journal(sys.stderr.fileno(), os.environ.get("JOURNAL_STREAM", "")):
         handler = JournalHandler(handler)
-        handler.setFormatter(_Format(with_level=False))
+        handler.setFormatter(LogFormat(with_level=False))
+    log_to(handler, level)
+
+
+def log_to(handler: logging.Handler, level: str) -> None:
+    """Send the program's own log there."""
     logger = logging.getLogger("usersessionmon")
     logger.handlers[:] = [handler]
     logger.propagate = False

@@ -28,6 +28,7 @@ COMMANDS = {
     "release": "end a claim of a host",
     "status": "is the monitor alive, and where it stands",
     "setup": "guided first run: log, webhook, configuration, service",
+    "service": "the monitor as a service of Windows: install, start, stop, remove",
     "check": "validate configuration, log source, state and rules",
     "outbox": "list what waits or was refused, try again, give up",
     "test-notify": "send one notice through each configured channel",

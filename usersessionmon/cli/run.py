@@ -7,6 +7,7 @@ has it take the configuration as it is now; a wrong one is refused and the old o
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from usersessionmon.system import signals
 
 from .common import log_to_stderr
 
+LOG = logging.getLogger("usersessionmon")
 DAMAGES = 3
 """A state that is found damaged so often in one life of the process is no accident any more."""
 EXAMPLE = "user-session-monitor run --config /etc/user-session-monitor/config.yaml"
@@ -34,6 +36,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--once", action="store_true", help="stop at the end of what is there now, all state saved"
     )
+    parser.add_argument(
+        "--log-file", metavar="FILE", help="the program's own log, in place of standard error"
+    )
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
@@ -41,6 +46,16 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
+    os.umask(0o027)  # the state is for its owner and its group
+    if options.log_file is None:
+        return _main(options)
+    from .log_file import log_in
+
+    with log_in(options.log_file):
+        return _main(options)
+
+
+def _main(options: argparse.Namespace) -> int:
     signals.hold(signals.HANGUPS)  # until somebody minds it
     signal.signal(signal.SIGTERM, _end)  # until the monitor is there to end in order
     signals.release({signal.SIGTERM})
@@ -48,8 +63,10 @@ def main(options: argparse.Namespace) -> int:
 
     file = find_config(options.config)
     settings = load(file)
-    log_to_stderr(settings.log.level.value)
-    os.umask(0o027)  # the state is for its owner and its group
+    if options.log_file is None:
+        log_to_stderr(settings.log.level.value)
+    else:
+        LOG.setLevel(settings.log.level.value.upper())
     for left in reversed(range(DAMAGES)):
         signal.signal(signal.SIGTERM, _end)
         try:

@@ -1,0 +1,394 @@
+"""The service of Windows: the task's XML, the steps of an installation, and all of it in a process
+that lacks what Windows lacks, where programs in place of Windows' own note what they are told.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from pathlib import Path, PureWindowsPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.windows_host import done, windows
+from usersessionmon.cli.main import main
+from usersessionmon.cli.service_doing import Command, File, Folder, Removal, do, run, shown
+from usersessionmon.cli.service_steps import Site, install, quoted, start, uninstall
+from usersessionmon.cli.service_task import NAMESPACE, Account, account_of, task_xml
+from usersessionmon.errors import TroubleError, UserError
+
+LOCAL = Account("S-1-5-19", managed=False)
+MANAGED = Account("CORP\\monitor$", managed=True)
+BASE = PureWindowsPath(r"C:\ProgramData\user-session-monitor")
+TEXT = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Cn")), max_size=30)
+PLAYED = """#!/bin/sh
+printf '%s\\n' "${0##*/} $*" >> "$NOTED"
+case "$*" in
+*"$FAILS"*) echo "Zugriff verweigert" >&2; exit 5 ;;
+*Get-ScheduledTaskInfo*) echo "Running, last result 0x41301, as S-1-5-19" ;;
+esac
+"""
+
+
+def parts(data: bytes) -> dict[str, str]:
+    """The texts of a task by their paths."""
+    found = {}
+
+    def walk(element: ET.Element, path: str) -> None:
+        name = f"{path}/{element.tag.removeprefix(f'{{{NAMESPACE}}}')}"
+        assert element.tag.startswith(f"{{{NAMESPACE}}}")
+        found[name] = (element.text or "").strip()
+        for child in element:
+            walk(child, name)
+
+    walk(ET.fromstring(data), "")
+    return found
+
+
+def argv(line: str) -> list[str]:
+    """A command line taken apart as programs of Windows do it (CommandLineToArgvW)."""
+    words: list[str] = []
+    word, within, started, at = "", False, False, 0
+    while at < len(line):
+        slashes = len(line[at:]) - len(line[at:].lstrip("\\"))
+        if slashes:
+            before_quote = line[at + slashes : at + slashes + 1] == '"'
+            word += "\\" * (slashes // 2 if before_quote else slashes)
+            at, started = at + slashes, True
+            if before_quote and slashes % 2:
+                word, at = word + '"', at + 1
+        elif line[at] == '"':
+            within, started, at = not within, True, at + 1
+        elif line[at] in " \t" and not within:
+            words += [word] if started else []
+            word, started, at = "", False, at + 1
+        else:
+            word, started, at = word + line[at], True, at + 1
+    return [*words, word] if started else words
+
+
+# --- the task -------------------------------------------------------------------------------------
+
+
+def test_the_task_never_ends_by_itself_and_has_no_rights() -> None:
+    data = task_xml([r"C:\p\python.exe", "-m", "usersessionmon", "run"], BASE, LOCAL)
+    assert data[:2] in (b"\xff\xfe", b"\xfe\xff"), "UTF-16 with its mark"
+    assert ET.fromstring(data).get("version") == "1.2"
+    found = parts(data)
+    settings = "/Task/Settings"
+    wanted = {
+        f"{settings}/ExecutionTimeLimit": "PT0S",
+        f"{settings}/RestartOnFailure/Interval": "PT1M",
+        f"{settings}/RestartOnFailure/Count": "255",
+        f"{settings}/MultipleInstancesPolicy": "IgnoreNew",
+        f"{settings}/DisallowStartIfOnBatteries": "false",
+        f"{settings}/StopIfGoingOnBatteries": "false",
+        f"{settings}/IdleSettings/StopOnIdleEnd": "false",
+        f"{settings}/Enabled": "true",
+        "/Task/Triggers/BootTrigger/Enabled": "true",
+        "/Task/Triggers/TimeTrigger/Repetition/Interval": "PT1M",
+        "/Task/Principals/Principal/UserId": "S-1-5-19",
+        "/Task/Principals/Principal/RunLevel": "LeastPrivilege",
+        "/Task/Actions/Exec/Command": r"C:\p\python.exe",
+        "/Task/Actions/Exec/Arguments": "-m usersessionmon run",
+        "/Task/Actions/Exec/WorkingDirectory": str(BASE),
+    }
+    assert wanted.items() <= found.items()
+    assert "/Task/Principals/Principal/LogonType" not in found, "the schema has none for it"
+    assert "/Task/Triggers/TimeTrigger/Repetition/Duration" not in found, "for ever"
+
+
+def test_a_managed_account_logs_on_by_the_password_that_nobody_knows() -> None:
+    found = parts(task_xml(["python.exe"], BASE, MANAGED))
+    assert found["/Task/Principals/Principal/UserId"] == "CORP\\monitor$"
+    assert found["/Task/Principals/Principal/LogonType"] == "Password"
+
+
+@given(st.lists(TEXT, min_size=1, max_size=5), TEXT)
+def test_whatever_stands_in_a_path_stays_one_word(words: list[str], folder: str) -> None:
+    data = task_xml(["python.exe", *words], PureWindowsPath("C:/") / folder, LOCAL)
+    exec_ = ET.fromstring(data).find(f".//{{{NAMESPACE}}}Exec")
+    assert exec_ is not None
+    texts = {child.tag.rpartition("}")[2]: child.text for child in exec_}
+    assert set(texts) == {"Command", "Arguments", "WorkingDirectory"}
+    assert argv(texts["Arguments"] or "") == words
+
+
+@pytest.mark.parametrize(
+    ("text", "account"),
+    [
+        ("LOCAL SERVICE", LOCAL),
+        ("nt authority\\localservice", LOCAL),
+        ("NT AUTHORITY\\NETWORK SERVICE", Account("S-1-5-20", managed=False)),
+        ("CORP\\monitor$", MANAGED),
+        ("corp.example\\北京-1$", Account("corp.example\\北京-1$", managed=True)),
+    ],
+)
+def test_accounts(text: str, account: Account) -> None:
+    assert account_of(text) == account
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SYSTEM",
+        "NT AUTHORITY\\SYSTEM",
+        "Administrator",
+        "CORP\\alice",
+        "monitor$",
+        "CORP\\x'; Remove-Item C:$",
+        "CORP\\x’$",
+        "CORP\\a b$",
+        "CORP\\x$\n",
+        "a\\b\\c$",
+        "",
+    ],
+)
+def test_accounts_with_more_rights_or_a_password_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="LOCAL SERVICE"):
+        account_of(text)
+
+
+@given(st.text(st.sampled_from("ab $`\"'‘’‚‛;\\"), max_size=12))
+def test_powershell_reads_one_text(text: str) -> None:
+    found = quoted(text)
+    inner = found[1:-1]
+    assert found[0] == found[-1] == "'"
+    read, at = "", 0
+    while at < len(inner):
+        if inner[at] in "'‘’‚‛":
+            assert inner[at + 1] == inner[at], "a single one would end the text"
+            at += 1
+        read, at = read + inner[at], at + 1
+    assert read == text
+
+
+# --- the steps ------------------------------------------------------------------------------------
+
+
+class Windows:
+    """In place of Windows' programs."""
+
+    def __init__(self, fails: str = "") -> None:
+        self.told: list[list[str]] = []
+        self._fails = fails
+
+    def __call__(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        self.told.append(list(words))
+        failed = bool(self._fails) and any(self._fails in word for word in words)
+        return subprocess.CompletedProcess(words, 5 if failed else 0, "", "denied\r\n by all")
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    base = tmp_path / "ProgramData"
+    return Site(base, base / "state", base / "config.yaml", tmp_path / "python.exe", tmp_path)
+
+
+def test_the_installation_can_be_done_again(site: Site) -> None:
+    for _ in range(2):
+        runner = Windows()
+        for step in install(site, LOCAL, has_config=True):
+            do(step, runner)
+        assert [Path(words[0]).name for words in runner.told] == [
+            *("powershell.exe", "icacls.exe", "icacls.exe", "icacls.exe"),
+            *("powershell.exe", "powershell.exe"),
+        ]
+    assert Path(site.state).is_dir()
+    assert parts(Path(site.task_file).read_bytes())["/Task/Actions/Exec/Command"].endswith(
+        "python.exe"
+    )
+
+
+def test_rights(site: Site) -> None:
+    """Nobody but the system, administrators and the account; names would be translated."""
+    steps = install(site, LOCAL, has_config=True)
+    told = [one.words for one in steps if isinstance(one, Command)]
+    given = {words[1]: words[2:] for words in told if words[0].endswith("icacls.exe")}
+    all_of = ("/inheritance:r", "/grant:r", "*S-1-5-18:(OI)(CI)F", "*S-1-5-32-544:(OI)(CI)F")
+    assert given == {
+        str(site.base): (*all_of, "*S-1-5-19:(OI)(CI)RX", "/Q"),
+        str(site.state): (*all_of, "*S-1-5-19:(OI)(CI)M", "/Q"),
+        str(site.config): (
+            *("/inheritance:r", "/grant:r", "*S-1-5-18:F", "*S-1-5-32-544:F", "*S-1-5-19:R", "/Q"),
+        ),
+    }  # fmt: skip
+    join = "Add-LocalGroupMember -SID S-1-5-32-573 -Member 'S-1-5-19'"
+    assert sum(join in words[-1] for words in told) == 1
+
+
+def test_what_is_somebody_elses_is_found_before_anything_is_put_there(site: Site) -> None:
+    steps = list(install(site, LOCAL, has_config=False))
+    assert isinstance(steps[0], Folder)
+    assert isinstance(steps[1], Command) and "GetOwner" in steps[1].words[-1]
+    runner = Windows("GetOwner")
+    do(steps[0], runner)
+    with pytest.raises(TroubleError, match=r"\(status 5\): denied by all; .*takeown"):
+        do(steps[1], runner)
+    assert list(Path(site.base).iterdir()) == []
+
+
+def test_a_managed_account_is_told_what_it_needs(site: Site) -> None:
+    steps = [one for one in install(site, MANAGED, has_config=False) if isinstance(one, Command)]
+    assert "CORP\\monitor$:(OI)(CI)M" in steps[2].words
+    with pytest.raises(TroubleError, match="log on as a batch job"):
+        do(steps[-1], Windows("Register-ScheduledTask"))
+
+
+def test_removing_leaves_configuration_and_state(site: Site) -> None:
+    for step in install(site, LOCAL, has_config=False):
+        do(step, Windows())
+    Path(site.config).write_text("language: en\n", encoding="utf-8")
+    for _ in range(2):
+        for step in uninstall(site, purge=False):
+            do(step, Windows())
+    assert {one.name for one in Path(site.base).iterdir()} == {"state", "config.yaml"}
+    for _ in range(2):
+        for step in uninstall(site, purge=True):
+            do(step, Windows())
+    assert not Path(site.base).exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for step in (Folder(file / "x"), File(file / "x", b""), Removal(file / "x" / "y")):
+        with pytest.raises(TroubleError, match=f"{file}.*administrator"):
+            do(step, Windows())
+
+
+def test_a_program_that_is_not_there_is_named(site: Site) -> None:
+    (step,) = start(site)
+    with pytest.raises(TroubleError, match=r"start the task .*FileNotFoundError.*install"):
+        do(step, run)
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def test_on_linux_it_says_where_to_go(capsys: pytest.CaptureFixture[str]) -> None:
+    for action in ("install", "uninstall", "start", "stop", "status"):
+        assert main(["service", action]) == 2
+        assert "make install-service" in capsys.readouterr().err
+
+
+def test_a_dry_run_shows_all_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["service", "install", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    order = ["make the folder", "GetOwner", "icacls", "LocalGroupMember", "task.xml", "Register-"]
+    places = [said.index(word) for word in [*order, "Start-ScheduledTask"]]
+    assert places == sorted(places)
+    assert "<ExecutionTimeLimit>PT0S</ExecutionTimeLimit>" in said
+    assert r"C:\Windows\System32\icacls.exe" in said
+    assert main(["service", "uninstall", "--purge", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[-1] == r"remove C:\ProgramData\user-session-monitor"
+
+
+def test_a_dry_run_shows_what_was_given(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--config", r"D:\it's\c.yaml", "service", "install", "--dry-run", "--no-start"]
+    assert main([*words, "--account", "CORP\\monitor$"]) == 0
+    said = capsys.readouterr().out
+    assert r"<Arguments>-I -m usersessionmon --config D:\it's\c.yaml run" in said
+    assert "-Member 'CORP\\monitor$'" in said
+    assert "Disable-ScheduledTask" in said.splitlines()[-1]
+    assert main(["service", "install", "--dry-run", "--account", "SYSTEM"]) == 2
+    assert main(["--config", 'D:\\a" b', "service", "install", "--dry-run"]) == 2
+
+
+def test_each_step_can_be_shown(site: Site) -> None:
+    for step in [*install(site, LOCAL, has_config=True), *uninstall(site, purge=True)]:
+        assert shown(step)
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> dict[str, str]:
+    root = tmp_path / "Windows"
+    for name in ("icacls.exe", "WindowsPowerShell/v1.0/powershell.exe"):
+        file = root / "System32" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(PLAYED, encoding="utf-8")
+        file.chmod(0o755)
+    return {"SYSTEMROOT": str(root), "NOTED": str(tmp_path / "noted"), "FAILS": "nothing does"}
+
+
+def test_its_whole_life(tmp_path: Path, system: dict[str, str]) -> None:
+    base = tmp_path / "ProgramData/user-session-monitor"
+    said = done(tmp_path, "service", "install", admin=True, more=system)
+    assert "runs as S-1-5-19" in said and "setup" in said
+    assert (base / "task.xml").exists() and (base / "state").is_dir()
+    noted = Path(system["NOTED"]).read_text(encoding="utf-8").splitlines()
+    assert [line.split()[0] for line in noted] == [
+        *("powershell.exe", "icacls.exe", "icacls.exe"),
+        *("powershell.exe", "powershell.exe", "powershell.exe"),
+    ]
+    assert parts((base / "task.xml").read_bytes())["/Task/Actions/Exec/Arguments"].endswith(
+        str(base / "state/monitor.log")
+    )
+    found = windows(tmp_path, "service", "status", "--json", more=system)
+    assert found.returncode == 1, "nobody holds the lock"
+    assert json.loads(found.stdout) == {
+        "running": False,
+        "pid": None,
+        "task": "Running, last result 0x41301, as S-1-5-19",
+    }
+    for action in ("stop", "start", "uninstall"):
+        done(tmp_path, "service", action, admin=True, more=system)
+    assert {one.name for one in base.iterdir()} == {"state"}
+    done(tmp_path, "service", "uninstall", "--purge", admin=True, more=system)
+    assert not base.exists()
+
+
+def test_what_fails_is_told_with_the_way_out(tmp_path: Path, system: dict[str, str]) -> None:
+    system["FAILS"] = "Add-LocalGroupMember"
+    found = windows(tmp_path, "service", "install", admin=True, more=system)
+    assert found.returncode == 1
+    assert (
+        "let the account read event logs (status 5): Zugriff verweigert; put it into"
+        in found.stderr
+    )
+    assert "Register-" not in Path(system["NOTED"]).read_text(encoding="utf-8")
+    for action in ("install", "start", "stop", "uninstall"):
+        found = windows(tmp_path, "service", action, more=system)
+        assert found.returncode == 1 and "administrator" in found.stderr
+
+
+def test_a_python_of_one_user_is_no_services(tmp_path: Path, system: dict[str, str]) -> None:
+    profile = str(Path(sys.prefix).parent / "somebody")
+    found = windows(
+        tmp_path, "service", "install", admin=True, more=system | {"USERPROFILE": profile}
+    )
+    assert found.returncode == 2 and "for all users" in found.stderr
+    assert not Path(system["NOTED"]).exists()
+
+
+def test_a_wrong_configuration_is_told_before_all_else(
+    tmp_path: Path, system: dict[str, str]
+) -> None:
+    base = tmp_path / "ProgramData/user-session-monitor"
+    base.mkdir(parents=True)
+    (base / "config.yaml").write_text("languag: en\n", encoding="utf-8")
+    found = windows(tmp_path, "service", "install", admin=True, more=system)
+    assert found.returncode == 2 and "languag" in found.stderr
+    assert not Path(system["NOTED"]).exists()
+
+
+def test_why_it_ended_stands_in_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "monitor.log"
+    (tmp_path / "config.yaml").write_text("monitor: {source: nothing}\n", encoding="utf-8")
+    words = ("--config", str(tmp_path / "config.yaml"), "run", "--log-file", str(log))
+    assert windows(tmp_path, *words).returncode == 2
+    text = log.read_text(encoding="utf-8")
+    assert "error: " in text and "monitor.source must be one of" in text
+    assert text[:4].isdecimal(), "with the time in front"
+    (tmp_path / "config.yaml").write_text(
+        f"monitor: {{source: file, log_file: {tmp_path}/auth.log}}\n", encoding="utf-8"
+    )
+    found = windows(tmp_path, *words, "--once")
+    assert found.returncode == 0 and found.stderr == ""
+    assert "nothing to follow yet" in log.read_text(encoding="utf-8")
