@@ -151,6 +151,31 @@ def test_in_the_name_of_another_it_says_by_whom(site: Site) -> None:
     assert site.call("release", "web-1", by="root")[0] == 0
 
 
+def test_a_host_that_nobody_was_seen_on_may_be_a_slip(site: Site) -> None:
+    site.write(lambda one: state.write_engine(one, {}, {}, [on("web-1.example.com", "a")]))
+    err = site.call("claim", "wbe-1.example.com", "--for", "2h")[2]
+    assert err == (
+        "nobody was seen on a host called wbe-1.example.com yet (did you mean web-1.example.com?)\n"
+    )
+    assert len(site.held()) == 1, "it may be the first"
+    for host in ("WEB-1", "here-1"):
+        assert site.call("claim", host, "--for", "2h")[2] == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to have a state of the service's")
+def test_root_leaves_nothing_in_the_services_state(site: Site) -> None:
+    os.chown(site.state, 2000, 2001)
+    os.chown(site.state / "state.db", 2000, 2001)
+    config = str(site.folder / "config.yaml")
+    assert main(["--config", config, "claim", "--for", "1h"]) == 0
+    assert [path.name for path in site.state.iterdir()] == ["state.db"]
+    assert (site.state / "state.db").stat().st_uid == 2000
+    with closing(open_state(site.state)) as reader:  # as the monitor's, while one is written
+        reader.execute("SELECT * FROM claim").fetchall()
+        assert main(["--config", config, "release"]) == 0
+        assert {path.stat().st_uid for path in site.state.iterdir()} == {2000}
+
+
 def test_for_programs(site: Site) -> None:
     site.call("claim", "web-1", "--for", "2h")
     words = ("claim", "web-1", "--for", "2h", "--anyway", "--json")

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import argparse
 import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import tzinfo
+from sqlite3 import Connection
 from typing import Any
 
 from usersessionmon.clock import SystemClock
@@ -17,6 +18,7 @@ from usersessionmon.model import Claim
 from usersessionmon.store import claims
 from usersessionmon.store.db import transaction
 from usersessionmon.store.place import holder
+from usersessionmon.strict import nearest
 from usersessionmon.wiring.claims import own_names
 from usersessionmon.wiring.here import zone_of
 
@@ -125,16 +127,29 @@ def _claim(options: argparse.Namespace, settings: Settings) -> int:
     zone, now_us = zone_of(settings), SystemClock().now_us()
     claim = _wanted(options, zone, now_us)
     names = claims.known_as(claim.host, own_names(settings))
-    with claims_for_writing(settings) as connection, transaction(connection):
+    with claims_for_writing(settings) as connection:
+        others = _make(connection, claim, names, anyway=options.anyway, zone=zone)
+        hosts = claims.seen_hosts(connection)
+    _tell(claim, others, settings, as_json=options.json)
+    if names == (claim.host,):
+        _doubt(claim.host, hosts)
+    return 0
+
+
+def _make(
+    connection: Connection, claim: Claim, names: Collection[str], *, anyway: bool, zone: tzinfo
+) -> list[Claim]:
+    """Write it; those of others that ended for it.  Raises TroubleError when one is in the way."""
+    now_us = claim.made_us
+    with transaction(connection):
         before = claims.of_host(connection, names, now_us)
         others = [one for one in before if not _is_own(one, claim)]
-        if others and not options.anyway:
+        if others and not anyway:
             text = sentence(others[0], zone, now_us)
             raise TroubleError(f"{text} (ask them first; --anyway ends their claim)")
         claims.end(connection, before, claim.made_by, now_us)
         claims.add(connection, claim)
-    _tell(claim, others, settings, as_json=options.json)
-    return 0
+    return others
 
 
 def _wanted(options: argparse.Namespace, zone: tzinfo, now_us: int) -> Claim:
@@ -156,6 +171,12 @@ def _is_own(there: Claim, new: Claim) -> bool:
     """The same person's, and made or held by who calls now."""
     mine = any(claims.same_person(new.made_by, name) for name in (there.user, there.made_by))
     return mine and claims.same_person(there.user, new.user)
+
+
+def _doubt(host: str, seen: Sequence[str]) -> None:
+    """A name with a slip in it would be claimed in vain."""
+    if seen and not any(claims.same_host(host, one) for one in seen):
+        warn(f"nobody was seen on a host called {cell(host)} yet{nearest(host, seen)}")
 
 
 def _tell(claim: Claim, others: Sequence[Claim], settings: Settings, *, as_json: bool) -> None:

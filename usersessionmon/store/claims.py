@@ -113,6 +113,12 @@ def numbered(connection: sqlite3.Connection, numbers: Collection[int]) -> list[C
     return [Claim(*row) for row in rows]
 
 
+def seen_hosts(connection: sqlite3.Connection) -> list[str]:
+    """The hosts of all sessions that are kept."""
+    rows = connection.execute("SELECT DISTINCT host FROM session WHERE host IS NOT NULL")
+    return [str(host) for (host,) in rows]
+
+
 def add(connection: sqlite3.Connection, claim: Claim) -> None:
     """Keep a new one; the oldest that have ended make room for it.
 
