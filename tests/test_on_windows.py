@@ -173,6 +173,13 @@ def test_ctrl_c_and_ctrl_break_end_it_in_order(
     assert status(tmp_path, config)["running"] is False
 
 
+def test_event_logs_are_what_is_followed(tmp_path: Path) -> None:
+    found = windows(tmp_path, "run", "--once")
+    assert found.returncode == 2
+    assert "this is Windows" in found.stderr
+    assert "pip install 'user-session-monitor[windows]'" in found.stderr
+
+
 def test_the_configuration_is_written_by_setup(tmp_path: Path, log: Path) -> None:
     folder = tmp_path / "ProgramData/user-session-monitor"
     words = ("setup", "--yes", "--no-webhook", "--no-service", "--source", "file")

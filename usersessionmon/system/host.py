@@ -7,6 +7,8 @@ import socket
 import sys
 from pathlib import Path
 
+IS_WINDOWS = sys.platform == "win32"
+
 if sys.platform == "win32":
     import ctypes
     import platform

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Sequence
 
 from usersessionmon.clock import Clock
 from usersessionmon.config import Settings, SourceKind
 from usersessionmon.sources.auto import Choice
+from usersessionmon.system.host import IS_WINDOWS
 from usersessionmon.windows.live import LiveEventLog
 from usersessionmon.windows.servers import NAME, WindowsSource
 from usersessionmon.windows.settings import WindowsServer
@@ -26,7 +26,7 @@ def choice_of(settings: Settings) -> Choice | None:
         why = "monitor.source says so"
     elif servers:
         why = "windows.servers names them"
-    elif monitor.source is SourceKind.AUTO and os.name == "nt" and not monitor.log_file:
+    elif monitor.source is SourceKind.AUTO and IS_WINDOWS and not monitor.log_file:
         why = "this is Windows"
     else:
         return None
