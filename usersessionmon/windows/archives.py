@@ -51,7 +51,11 @@ def read_logs(
     Raises UserError where the ``evtx`` package is needed and missing, and TroubleError, behind all
     that can be read, with a line for each file that cannot.
     """
-    yield from _Reading(notice, progress).records(given)
+    reading = _Reading(notice, progress)
+    try:
+        yield from reading.records(given)
+    finally:
+        reading.close()
 
 
 class _Reading:
@@ -87,6 +91,10 @@ class _Reading:
                 self._notice(f"{path}: {_count(count)} damaged and left out")
         if self._troubles:
             raise TroubleError(self._troubles)
+
+    def close(self) -> None:
+        for log in self._logs.values():
+            log.close()
 
     def _open(self, given: Given) -> None:
         try:

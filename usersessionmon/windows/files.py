@@ -61,6 +61,9 @@ class LogFile(Protocol):
         """Its events in the file's order, or against it where that is newest first; and the bytes
         that they took.  Raises TroubleError when it cannot be read."""
 
+    def close(self) -> None:
+        """It is not read again."""
+
 
 def open_log(path: str, log: OpenedLog | None = None) -> LogFile:
     """``log`` is the same file, opened already; it is closed here.  Raises TroubleError when it
@@ -127,6 +130,10 @@ class _Place:
         self.remarks: tuple[str, ...] = ()
         self._spooled = spooled
 
+    def close(self) -> None:
+        if self._spooled is not None:
+            self._spooled.close()
+
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
         if self._spooled is not None:
@@ -153,6 +160,9 @@ def _spooled(log: OpenedLog, *, as_text: bool) -> _Place:
                     f"{log.path}: holds more than {_SPOOL_MOST >> 30} GiB; unpack it (as UTF-8) "
                     "and give its path"
                 )
+    except TroubleError:
+        file.close()
+        raise
     except DAMAGED as error:
         failure = log.trouble(error).lines
     place = _Place(log.path, size, file)
@@ -165,6 +175,7 @@ class _Evtx:
         self.path, self.size, self.remarks = place.path, place.size, place.remarks
         self.lost = 0
         self._place = place
+        self.close = place.close
         self._parser = parser_of(place.path)
 
     def blocks(self, *, newest_first: bool) -> Iterator[tuple[list[Entry], int]]:
@@ -216,6 +227,7 @@ class _Export:
         self.path, self.size, self.remarks = place.path, place.size, place.remarks
         self.lost = 0
         self._place = place
+        self.close = place.close
         self._strange = False
 
     def blocks(self, *, newest_first: bool) -> Iterator[tuple[list[Entry], int]]:

@@ -60,7 +60,8 @@ def in_order(chunks: Sequence[Chunk]) -> Sequence[Chunk]:
         return ascending
     if not _follow(chunks[-1], chunks[0]):
         return chunks
-    turn = next(at for at, pair in enumerate(pairwise(chunks), start=1) if not _follow(*pair))
+    steps = enumerate(pairwise(chunks), start=1)
+    turn = next(at for at, (one, two) in steps if two.first <= one.last)
     return [*chunks[turn:], *chunks[:turn]]
 
 
