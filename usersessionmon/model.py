@@ -304,6 +304,12 @@ class Change(NamedTuple):
     domain: str | None = None
     """Of a Windows account."""
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether somebody's connection was ended by another one of their own."""
+        by = self.by_user
+        return by is not None and by.casefold() == (self.user or "").casefold()
+
 
 class Oddity(Term):
     """What can be unusual about a login or a logout."""

@@ -43,7 +43,7 @@ def test_a_day_of_a_purpose_is_one_sum() -> None:
         )
     ]  # fmt: skip
     assert taken.folding.purposes.take() == [Tally("backup")]
-    assert not taken.folding.purposes.knows("s0")
+    assert not taken.folding.purposes.knows(login(session="s0"))
     assert taken.folding.folded == 6
 
 
@@ -174,8 +174,8 @@ def test_addresses_and_sessions_are_bounded() -> None:
         taken.count("backup", one, alone=False)
     (found,) = taken.tallies()
     assert (len(found.addresses), found.more) == (ADDRESSES, True)
-    assert not taken.knows("s0")
-    assert taken.knows(f"s{ADDRESSES + 8}")
+    assert not taken.knows(login(session="s0"))
+    assert taken.knows(login(session=f"s{ADDRESSES + 8}"))
 
 
 STEPS = st.tuples(

@@ -23,11 +23,11 @@ from usersessionmon.detect.settings import (
     SweepSettings,
 )
 from usersessionmon.detect.watch import Seen, Watch
-from usersessionmon.model import Change, ChangeKind
+from usersessionmon.model import Change, ChangeKind, Moment
 from usersessionmon.store import db
 from usersessionmon.store.detectors import read_detectors, write_detectors
 
-from .people import DAY, MINUTE, SECOND, Saved, change, failed, login, see, watch
+from .people import DAY, MINUTE, MORNING, SECOND, Saved, change, failed, login, see, watch
 
 QUICK = DetectSettings(
     failures=FailureSettings(address=3, account=4, host=6, quiet_minutes=5, most=2),
@@ -45,6 +45,9 @@ SAID = st.fixed_dictionaries(
         "ip": st.sampled_from(["198.51.100.7", "198.51.100.8", "2001:db8::1", None]),
         "host": st.sampled_from(["web-1", "web-2", None]),
         "session": st.sampled_from(["a", "b", None]),
+        "service": st.sampled_from(["sshd", "windows"]),
+        "login_time": st.sampled_from([None, Moment(MORNING, ""), Moment(MORNING + SECOND, "")]),
+        "by_user": st.sampled_from([None, "bob", "Alice"]),
         "method": st.sampled_from(["password", "hostbased", None]),
         "valid_user": st.sampled_from([True, False, None]),
         "times": st.integers(1, 3),

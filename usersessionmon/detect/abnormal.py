@@ -1,6 +1,7 @@
 """Abnormal ends of one user's sessions that pile up.
 
-That a single session ended abnormally, and how, its notice says already.
+That a single session ended abnormally, and how, its notice says already.  Whoever goes on from
+another desk, which ends the connection at the first, has no trouble.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 
 from usersessionmon.model import Change, Finding, Oddity
 
-from .keys import key_of
+from .keys import user_key
 from .settings import AbnormalSettings
 from .shelf import Shelf
 
@@ -33,9 +34,9 @@ class AbnormalLogout:
         self.shelves = (self._users,)
 
     def logout(self, change: Change) -> Finding | None:
-        if not change.abnormal or change.user is None:
+        if not change.abnormal or change.user is None or change.is_replaced:
             return None
-        key, us = key_of(change.host, change.user), change.time.us
+        key, us = user_key(change, change.user), change.time.us
         row = self._users.get(key) or Row()
         near = [end for end in row.ends if abs(us - end) < self._hours * HOUR_US]
         row.ends = [*near, us][-KEPT:]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from usersessionmon.model import Change, Finding, Oddity
 
-from .keys import key_of, place_of
+from .keys import place_of, user_key
 from .settings import FirstFromSettings, Near
 from .shelf import Shelf
 
@@ -39,7 +39,7 @@ class FirstFrom:
         place = change.ip if self._address and change.ip is not None else place_of(change)
         if place is None or change.user is None:
             return None
-        key = key_of(change.host, change.user)
+        key = user_key(change, change.user)
         us = change.time.us
         row = self._users.get(key) or Row(us)
         found = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from usersessionmon.model import Change, Finding, Oddity
 
-from .keys import key_of
+from .keys import key_of, user_key
 from .settings import FirstLoginSettings
 from .shelf import Shelf
 
@@ -41,7 +41,7 @@ class FirstLogin:
         if change.user is None:
             return None
         name, us = key_of(change.host, ""), change.time.us
-        key = key_of(change.host, change.user)
+        key = user_key(change, change.user)
         host = self._hosts.get(name) or Host(us)
         found = None
         if self._users.get(key) is None and us - host.since_us >= self._days_us:

@@ -44,8 +44,8 @@ class Folding:
         findings, silent = seen.findings, seen.silent
         if change.kind is ChangeKind.ELEVATION:
             return [*told, *told_alone(change, findings, silent=silent)]
-        of_person = self.presences.knows(change.session)
-        if seen.quiet and not of_person and not self.purposes.knows(change.session):
+        of_person = self.presences.knows(change)
+        if seen.quiet and not of_person and not self.purposes.knows(change):
             return [*told, *told_alone(change, findings, silent=silent)]
         purpose = None if of_person else self.purposes.of(change)
         if purpose is not None:

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from usersessionmon.model import Change, Finding, Oddity
 
 from . import windows
-from .keys import key_of
+from .keys import user_key
 from .settings import HourSettings
 from .shelf import Shelf
 
@@ -50,7 +50,7 @@ class Hours:
         return None if change.user is None else self._by_habit(change, change.user, at.hour)
 
     def _by_habit(self, change: Change, user: str, hour: int) -> Finding | None:
-        key = key_of(change.host, user)
+        key = user_key(change, user)
         row = self._users.get(key) or Row()
         total = sum(row.hours)
         near = sum(row.hours[(hour + step) % 24] for step in (-1, 0, 1))

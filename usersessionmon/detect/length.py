@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from usersessionmon.model import Change, Finding, Oddity
 
-from .keys import key_of
+from .keys import user_key
 from .settings import LengthSettings
 from .shelf import Shelf
 
@@ -40,7 +40,7 @@ class SessionLength:
         if length > self._longest:
             found = Finding(Oddity.LONG_SESSION, seconds=self._longest)
         if change.user is not None:
-            key = key_of(change.host, change.user)
+            key = user_key(change, change.user)
             row = self._users.get(key) or Row()
             longest = max(row.last, default=0)
             usual = len(row.last) < self._sessions or length <= max(HOUR, self._times * longest)

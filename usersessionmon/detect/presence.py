@@ -10,6 +10,7 @@ from usersessionmon.model import Change, Company, Finding
 
 from .bouts import MINUTE_US, STEP_BACK_US
 from .fold_settings import FoldSettings
+from .keys import connection_of
 from .shelf import Shelf
 from .stay import (
     Session,
@@ -50,8 +51,8 @@ class Presences:
 
     def login(self, change: Change, findings: tuple[Finding, ...], *, silent: bool) -> list[Told]:
         """What is to be told of a login; an unusual one is told in any case."""
-        key = person_of(change)
-        if key is None or change.session is None or self._sessions.get(change.session) is not None:
+        key, connection = person_of(change), connection_of(change)
+        if key is None or connection is None or self._sessions.get(connection) is not None:
             return told_alone(change, findings, silent=silent)
         stay = self._stays.get(key)
         told: list[Told] = []
@@ -60,7 +61,7 @@ class Presences:
                 told = self._depart(stay)
             return [*told, *told_alone(change, findings, silent=silent)]
         if stay is None:
-            stay = Stay(key, change.host, change.session, change.time)
+            stay = Stay(key, change.host, connection, change.time)
         elif not stay.on:
             self._return(stay)
         others = stay.on
@@ -70,7 +71,7 @@ class Presences:
         stay.on += 1
         stay.count += 1
         note(stay, change)
-        told = [*self._keep(stay), *self._remember(change.session, Session(key, stay.first))]
+        told = [*self._keep(stay), *self._remember(connection, Session(key, stay.first))]
         if wanted:
             company = Company(others=others) if others else None
             told.append(Told(change, findings, company, change.time.us))
@@ -107,17 +108,19 @@ class Presences:
 
     # --- going ------------------------------------------------------------------------------------
 
-    def knows(self, session: str | None) -> bool:
-        """Whether a session is of somebody who is there."""
-        return session is not None and self._sessions.get(session) is not None
+    def knows(self, change: Change) -> bool:
+        """Whether a connection is of somebody who is there."""
+        connection = connection_of(change)
+        return connection is not None and self._sessions.get(connection) is not None
 
     def logout(self, change: Change, findings: tuple[Finding, ...], *, silent: bool) -> list[Told]:
         """What is to be told of a logout.  An unusual one is told at once, by itself; where it is
         the last, it is the departure."""
-        row = None if change.session is None else self._sessions.get(change.session)
+        connection = connection_of(change)
+        row = None if connection is None else self._sessions.get(connection)
         stay = None if row is None else self._stays.get(row.key)
-        if change.session is not None:
-            self._sessions.drop(change.session)
+        if connection is not None:
+            self._sessions.drop(connection)
         if row is None or stay is None or stay.first != row.first:
             return told_alone(change, findings, silent=silent)
         stay.on -= 1

@@ -5,14 +5,14 @@ The first purpose that fits a login is that of its session: a logout names neith
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from usersessionmon.fitting import Networks, is_named
-from usersessionmon.model import Change, ChangeKind, NamedBy, Tally
+from usersessionmon.model import WINDOWS, Change, ChangeKind, NamedBy, Tally
 
 from .fold_settings import PURPOSES, FoldSettings, PurposeSettings, Tell
-from .keys import LONGEST
+from .keys import LONGEST, alike, connection_of
 from .shelf import Shelf
 
 SESSIONS = 20_000
@@ -52,20 +52,21 @@ class Purposes:
 
     def of(self, change: Change) -> str | None:
         """The purpose of a change; None: it has none."""
-        kind, session = change.kind, change.session
-        if kind is ChangeKind.LOGOUT and session is not None:
-            known = self._sessions.get(session)
+        kind, connection = change.kind, connection_of(change)
+        if kind is ChangeKind.LOGOUT and connection is not None:
+            known = self._sessions.get(connection)
             if known is not None:
-                self._sessions.drop(session)
+                self._sessions.drop(connection)
                 return known.purpose
         name = next((name for name, one in self._fits.items() if one.fits(change)), None)
-        if name is not None and kind is ChangeKind.LOGIN and session is not None:
-            self._sessions.put(session, Session(name))
+        if name is not None and kind is ChangeKind.LOGIN and connection is not None:
+            self._sessions.put(connection, Session(name))
         return name
 
-    def knows(self, session: str | None) -> bool:
-        """Whether a session's login had a purpose."""
-        return session is not None and self._sessions.get(session) is not None
+    def knows(self, change: Change) -> bool:
+        """Whether a connection's login had a purpose."""
+        connection = connection_of(change)
+        return connection is not None and self._sessions.get(connection) is not None
 
     def is_told(self, purpose: str) -> bool:
         """Whether each change of a purpose is told by itself."""
@@ -127,12 +128,18 @@ class _Purpose:
         """Whether a change is all that is asked for."""
         asked = self._asked
         return (
-            (not asked.users or is_named(change.user, asked.users))
-            and (not asked.hosts or is_named(change.host, asked.hosts))
+            (not asked.users or _is_named(change, change.user, asked.users))
+            and (not asked.hosts or _is_named(change, change.host, asked.hosts))
             and (not asked.methods or change.method in asked.methods)
             and (not asked.keys or bool(_keys(change) & {*asked.keys}))
             and (not self._networks or self._networks.hold(change.ip))
         )
+
+
+def _is_named(change: Change, name: str | None, patterns: Sequence[str]) -> bool:
+    if name is None or change.service != WINDOWS:
+        return is_named(name, patterns)
+    return is_named(alike(change, name), [alike(change, one) for one in patterns])
 
 
 def _keys(change: Change) -> set[str | None]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import tzinfo
 
 from usersessionmon.fitting import Networks
-from usersessionmon.model import Change, ChangeKind
+from usersessionmon.model import WINDOWS, Change, ChangeKind
 
 from . import windows
 from .fold_settings import QuietHoursSettings
+from .keys import alike, connection_of
 from .settings import MaintenanceSettings, QuietSettings
 from .shelf import Shelf
 
@@ -41,24 +43,30 @@ class Quiet:
         if not self._any:
             return False
         quiet = self._fits(change)
-        session = change.session
-        if session is None:
+        connection = connection_of(change)
+        if connection is None:
             return quiet
         if change.kind is ChangeKind.LOGOUT:
-            was = self._sessions.get(session) is not None
-            self._sessions.drop(session)
+            was = self._sessions.get(connection) is not None
+            self._sessions.drop(connection)
             return quiet or was
         if quiet and change.kind is ChangeKind.LOGIN:
-            self._sessions.put(session, Row())
+            self._sessions.put(connection, Row())
         return quiet
 
     def _fits(self, change: Change) -> bool:
         return (
-            change.user in self._users
+            _is_one(change, change.user, self._users)
             or change.method in self._methods
-            or change.host in self._hosts
+            or _is_one(change, change.host, self._hosts)
             or self._networks.hold(change.ip)
         )
+
+
+def _is_one(change: Change, name: str | None, names: Collection[str]) -> bool:
+    if name is None or change.service != WINDOWS:
+        return name in names
+    return any(alike(change, name) == alike(change, one) for one in names)
 
 
 class Maintenance:

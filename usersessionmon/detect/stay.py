@@ -17,7 +17,7 @@ from usersessionmon.model import (
     Reason,
 )
 
-from .keys import LONGEST, key_of, source_of
+from .keys import LONGEST, key_of, source_of, user_key
 
 ADDRESSES = 8
 """Of one person; an IPv6 network may have many."""
@@ -35,7 +35,7 @@ class Told(NamedTuple):
 
 @dataclass(slots=True)
 class Session:
-    """Whose it is: the person's key, and which of their stays by its first session."""
+    """Whose it is: the person's key, and which of their stays by its first connection."""
 
     key: str
     first: str
@@ -85,7 +85,7 @@ def person_of(change: Change) -> str | None:
     names = (change.user, change.host or "", client)
     if change.user is None or any(len(name or "") > LONGEST for name in names):
         return None
-    return key_of(change.host, change.user) + key_of(None, client)
+    return user_key(change, change.user) + key_of(None, client)
 
 
 def note(stay: Stay, change: Change) -> None:

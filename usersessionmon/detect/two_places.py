@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from usersessionmon.model import Change, Finding, Oddity
 
-from .keys import key_of, place_of
+from .keys import are_of_one_desktop, connection_of, place_of, user_key
 from .settings import PlacesSettings
 from .shelf import Shelf
 
@@ -18,7 +18,7 @@ SHOWN = 2
 
 @dataclass(slots=True)
 class Row:
-    """Session → the network that it came from."""
+    """Connection → the network that it came from."""
 
     on: dict[str, str] = field(default_factory=dict)
 
@@ -31,13 +31,15 @@ class TwoPlaces:
         self.shelves = (self._users,)
 
     def login(self, change: Change) -> Finding | None:
-        place = place_of(change)
-        if place is None or change.user is None or change.session is None:
+        place, connection = place_of(change), connection_of(change)
+        if place is None or change.user is None or connection is None:
             return None
-        key = key_of(change.host, change.user)
+        key = user_key(change, change.user)
         row = self._users.get(key) or Row()
+        for gone in [one for one in row.on if are_of_one_desktop(one, connection)]:
+            del row.on[gone]
         others = [other for other in dict.fromkeys(row.on.values()) if other != place]
-        row.on[change.session] = place
+        row.on[connection] = place
         if len(row.on) > SESSIONS:
             del row.on[next(iter(row.on))]
         self._users.put(key, row)
@@ -46,11 +48,11 @@ class TwoPlaces:
         return Finding(Oddity.TWO_PLACES, place=", ".join(others[-SHOWN:]), times=len(others))
 
     def logout(self, change: Change) -> None:
-        key = key_of(change.host, change.user or "")
+        key, connection = user_key(change, change.user or ""), connection_of(change)
         row = self._users.get(key)
-        if row is None or change.session is None or change.session not in row.on:
+        if row is None or connection is None or connection not in row.on:
             return
-        del row.on[change.session]
+        del row.on[connection]
         if row.on:
             self._users.put(key, row)
         else:

@@ -31,7 +31,7 @@ def ended_by(say: Speaker, change: Change) -> Iterator[tuple[str, str | None]]:
     """Who ended a session that somebody else did not leave by themselves."""
     if change.by_user is None:
         return
-    if is_own(change):
+    if change.is_replaced:
         where = None if change.by_ip is None else say(_AGAIN).format(harmless(change.by_ip))
         yield "被取代", where or say(_AGAIN_SOMEWHERE)
     elif change.by_ip is None:
@@ -57,7 +57,7 @@ def digest_words(say: Speaker, change: Change) -> Iterator[str]:
     if change.by_user is None:
         return
     place = None if change.by_ip is None else one_word(change.by_ip)
-    if not is_own(change):
+    if not change.is_replaced:
         who = one_word(say.user(change.by_user) or "")
         yield say("由 {} 结束").format(" ".join(filter(None, (who, place))))
     else:
@@ -66,10 +66,4 @@ def digest_words(say: Speaker, change: Change) -> Iterator[str]:
 
 def _is_left(change: Change) -> bool:
     """Whether the session lives on with nobody in it: whoever replaced their own is back."""
-    return change.kept and not is_own(change)
-
-
-def is_own(change: Change) -> bool:
-    """Whether somebody's connection was ended by another one of their own."""
-    names = (change.by_user or "").casefold(), (change.user or "").casefold()
-    return change.by_user is not None and names[0] == names[1]
+    return change.kept and not change.is_replaced
