@@ -267,7 +267,7 @@ def test_who_may_only_read_the_state_is_told_to_use_sudo(tmp_path: Path, default
     folder.mkdir()
     open_state(folder).close()
     os.chown(folder, 2000, 2001)
-    folder.chmod(0o750)
+    folder.chmod(0o750 if default else 0o770)
     os.chown(folder / "state.db", 2000, 2001)
     (folder / "state.db").chmod(0o640)
     config = tmp_path / "config.yaml"

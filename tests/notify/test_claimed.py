@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.notify.support import NOW_US, login, logout, notice, queued, server
@@ -65,6 +65,8 @@ def test_a_digest_says_it_in_the_same_line() -> None:
     assert text.split("\n")[1:] == [line, line]
 
 
+@example("u" * 100, "m" * 100, "n" * 200, "zh")
+@example("u" * 100, "m" * 100, "n" * 200, "en")
 @given(
     st.text(min_size=1, max_size=120),
     st.text(min_size=1, max_size=120),

@@ -138,6 +138,13 @@ def test_the_state_of_an_older_version_has_none(tmp_path: Path) -> None:
         assert claims.current(connection, NOW) == claims.every(connection) == []
 
 
+def test_a_number_that_a_damaged_state_has_twice_is_kept_once(state: sqlite3.Connection) -> None:
+    rows = [tuple(claim(host)._replace(number=5)) for host in ("web-1", "web-2")]
+    with db.transaction(state):
+        claims.copy(rows, state)
+    assert [(one.host, one.number) for one in claims.every(state)] == [("web-1", 5)]
+
+
 def test_claims_outlive_a_damaged_state(tmp_path: Path) -> None:
     with closing(open_state(tmp_path)) as connection:
         put(connection, claim("web-1"), claim("web-2"))

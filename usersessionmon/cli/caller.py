@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 
 _LOGIN_UID = Path("/proc/self/loginuid")
-_UNSET = 2**32 - 1
 
 
 if sys.platform == "win32":
@@ -43,10 +42,10 @@ else:
         return next((name for name in names if name), f"uid {own}")
 
     def _login(file: Path) -> list[int]:
-        text = ""
+        """Nobody's number is there where nobody has logged in (-1, without its sign)."""
         with suppress(OSError, UnicodeDecodeError):
-            text = file.read_text(encoding="ascii")
-        return [number for number in _number(text.strip()) if number != _UNSET]
+            return _number(file.read_text(encoding="ascii").strip())
+        return []
 
     def _number(text: str) -> list[int]:
         return [int(text)] if text.isascii() and text.isdecimal() and len(text) < 12 else []
