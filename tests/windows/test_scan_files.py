@@ -1,0 +1,124 @@
+"""``scan`` and ``rules coverage`` on event logs, as they are run."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.program.running import login, run
+from tests.windows.rendering import NO_SAMPLES, SAMPLES, lsm
+
+needs_samples = pytest.mark.skipif(not SAMPLES.exists(), reason=NO_SAMPLES)
+DAY = [
+    lsm(21, {"User": "CORP\\alice", "SessionID": "2", "Address": "198.51.100.7"}, 1),
+    lsm(23, {"User": "CORP\\alice", "SessionID": "2"}, 2),
+]
+XML = "\n".join(DAY).encode()
+LOG = ("\n".join(login(0, 10, "bob", 4000)) + "\n").encode()
+
+
+def told(*arguments: str, input: bytes = b"") -> list[tuple[str, str]]:
+    result = run("scan", "--json", *arguments, input=input)
+    assert (result.returncode, result.stderr) == (0, b"")
+    events: list[dict[str, Any]] = [json.loads(line) for line in result.stdout.splitlines()]
+    return [(event["event"], event["user"]) for event in events]
+
+
+BOTH = [("login", "alice"), ("logout", "alice")]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_an_export_is_read_wherever_it_comes_from(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "export"
+    path.write_bytes(pack(XML))
+    assert told(str(path)) == BOTH
+    assert told("-", input=pack(XML)) == BOTH
+    assert told("-", input=DAY[0].encode("utf-16") + DAY[1].encode("utf-16-le")) == BOTH
+
+
+def test_text_logs_stay_what_they_are(tmp_path: Path) -> None:
+    log, export = tmp_path / "auth.log", tmp_path / "export.xml"
+    log.write_bytes(LOG)
+    export.write_bytes(XML)
+    both = sorted([*BOTH, ("login", "bob")])
+    assert sorted(told(str(log), "-", input=XML)) == both
+    assert sorted(told(str(export), "-", input=LOG)) == both
+
+
+@pytest.mark.parametrize(("data", "events"), [(XML, BOTH), (LOG, [("login", "bob")])])
+def test_a_pipe_that_has_a_name_is_read_once(
+    tmp_path: Path, data: bytes, events: list[tuple[str, str]]
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(data,))
+    writer.start()
+    assert told(str(pipe)) == events
+    writer.join()
+
+
+def test_files_of_one_host_count_together_wherever_they_stand(tmp_path: Path) -> None:
+    paths = [tmp_path / "1.xml", tmp_path / "auth.log", tmp_path / "2.xml"]
+    for path, data in zip(paths, (DAY[1].encode(), LOG, DAY[0].encode()), strict=True):
+        path.write_bytes(data)
+    assert sorted(told(*map(str, paths))) == sorted([*BOTH, ("login", "bob")])
+
+
+def test_a_folder_of_event_logs(tmp_path: Path) -> None:
+    (tmp_path / "Logs").mkdir()
+    (tmp_path / "Logs/lsm.xml").write_bytes(XML)
+    (tmp_path / "settings.xml").write_bytes(b"<?xml version='1.0'?><settings/>")
+    assert told(str(tmp_path)) == BOTH
+
+
+def test_a_broken_file_is_one_line_and_status_1(tmp_path: Path) -> None:
+    (tmp_path / "a.evtx").write_bytes(b"")
+    (tmp_path / "b.xml").write_bytes(XML)
+    result = run("scan", "--json", str(tmp_path))
+    assert result.returncode == 1
+    assert len(result.stdout.splitlines()) == 2
+    assert result.stderr.decode() == (
+        f"user-session-monitor: {tmp_path}/a.evtx: is no Windows event log and no XML export of "
+        "one\n"
+    )
+
+
+def test_without_the_package_it_is_wrong_use(tmp_path: Path) -> None:
+    path = tmp_path / "Security.evtx"
+    path.write_bytes(b"ElfFile\0" + bytes(5000))
+    without = tmp_path / "without"
+    without.mkdir()
+    (without / "evtx.py").write_text("raise ImportError('x')\n", encoding="utf-8")
+    result = run("scan", str(path), env={"PYTHONPATH": str(without)})
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert result.stderr.decode() == (
+        f"user-session-monitor: {path}: Windows event logs (.evtx) are read with the library evtx; "
+        f"install it: {sys.executable} -m pip install 'evtx>=0.14'\n"
+    )
+
+
+@needs_samples
+def test_an_event_log_on_standard_input() -> None:
+    pytest.importorskip("evtx", reason="the evtx package is not installed")
+    data = (SAMPLES / "openssh-invalid-user.evtx").read_bytes()
+    assert told("-", input=data) == [("login_failed", "hacker")] * 5
+    assert told("-", input=gzip.compress(data)) == [("login_failed", "hacker")] * 5
+
+
+@needs_samples
+def test_rules_are_not_for_events(tmp_path: Path) -> None:
+    (tmp_path / "b.xml").write_bytes(XML)
+    for path in (SAMPLES / "win7-Security.evtx", tmp_path / "b.xml"):
+        result = run("rules", "coverage", str(path))
+        assert result.returncode == 1
+        assert f"{path}: holds Windows events, not lines" in result.stderr.decode()
