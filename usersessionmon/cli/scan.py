@@ -24,6 +24,7 @@ from usersessionmon.sessions.engine import Engine
 from usersessionmon.sources.archive import ReadOptions
 from usersessionmon.wiring.log import rules_of
 
+from . import scan_servers
 from .common import check_path, settings_if_any
 from .output import (
     cell,
@@ -43,7 +44,7 @@ EXAMPLE = "user-session-monitor scan --sessions /var/log/auth.log.1 /var/log/aut
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "paths", metavar="PATH", nargs="+", help="a log, a folder, or - for standard input"
+        "paths", metavar="PATH", nargs="*", help="a log, a folder, or - for standard input"
     )
     parser.add_argument("--json", action="store_true", help="JSON Lines, one object a line")
     parser.add_argument("--sessions", action="store_true", help="sessions in place of events")
@@ -53,14 +54,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timezone", metavar="Z", help="the zone of headers that have none (Asia/Shanghai, UTC)"
     )
+    scan_servers.arguments(parser)
 
 
 def main(options: argparse.Namespace) -> int:
     zone = _zone(options.timezone)
     if options.year is not None and not 1970 <= options.year <= 9998:
         raise UserError(f"--year {options.year}: must be a year from 1970 to 9998")
-    pipeline = Pipeline(rules_of(settings_if_any(options), ()), Engine())
+    scan_servers.check(options)
+    settings = settings_if_any(options)
+    pipeline = Pipeline(rules_of(settings, ()), Engine())
     printer = _Printer(as_json=options.json, sessions=options.sessions, zone=zone)
+    if options.server is not None:
+        return scan_servers.scan(options, settings, pipeline, printer, zone)
     status = 0
     for log in sort_out(options.paths):
         try:
@@ -122,15 +128,18 @@ class _Printer:
         self.wrote = self.wrote or bool(text)
         sys.stdout.write(text)
 
+    def line(self, text: str) -> None:
+        self._write(text + "\n")
+
     def sessions(self, pipeline: Pipeline) -> None:
-        for view in pipeline.ended():
-            if self._sessions:
-                self._session(view)
+        self.views(pipeline.ended())
 
     def open_sessions(self, pipeline: Pipeline) -> None:
-        if self._sessions:
-            for view in pipeline.open_sessions():
-                self._session(view)
+        self.views(pipeline.open_sessions())
+
+    def views(self, views: Iterable[SessionView]) -> None:
+        for view in views if self._sessions else ():
+            self._session(view)
 
     def _session(self, view: SessionView) -> None:
         if self._as_json:
