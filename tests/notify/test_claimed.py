@@ -67,6 +67,7 @@ def test_a_digest_says_it_in_the_same_line() -> None:
 
 @example("u" * 100, "m" * 100, "n" * 200, "zh")
 @example("u" * 100, "m" * 100, "n" * 200, "en")
+@example("u" * 100, "u" * 100, "n" * 200, "en")
 @given(
     st.text(min_size=1, max_size=120),
     st.text(min_size=1, max_size=120),
@@ -74,7 +75,7 @@ def test_a_digest_says_it_in_the_same_line() -> None:
     st.sampled_from(["zh", "en"]),
 )
 def test_the_request_is_never_cut_off(user: str, maker: str, note: str, language: str) -> None:
-    claim = CLAIM._replace(user=user, made_by=maker, note=note)
+    claim = CLAIM._replace(user=user, made_by=maker, note=note, until_us=NOW_US + 99 * HOUR)
     *before, last = marked(claim, language)
     assert before == lines(notice(login(), language), language)
     assert last.endswith("please ask them first" if language == "en" else "使用前烦请先与其联系")

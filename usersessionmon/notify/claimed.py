@@ -9,7 +9,7 @@ from usersessionmon.model import Claim, Notice, Severity
 from .sanitize import VALUE_LIMIT, harmless, one_word
 from .words import Server, Speaker
 
-_NAME_MOST = 40
+_NAME_MOST = 30
 """Characters of a name; the rest of a value's room is the note's."""
 _MADE = ("主机占用", "主机占用通知")
 _RELEASED = ("主机释放", "主机释放通知")
@@ -70,15 +70,18 @@ def _who(claim: Claim, say: Speaker) -> str:
     who = harmless(claim.user, _NAME_MOST)
     if claim.made_by == claim.user:
         return who
-    return say("{}（由 {} 代为登记）").format(who, harmless(claim.made_by, _NAME_MOST // 2))
+    return say("{}（由 {} 代为登记）").format(who, harmless(claim.made_by, _NAME_MOST))
 
 
 def _polite(claim: Claim, until: str, say: Speaker) -> str:
-    who = _who(claim, say)
-    said = say(_SENTENCE).format(who=who, until=until)
-    please = say("{}，使用前烦请先与其联系")
-    if claim.note:
-        form = say("{}（{}）")
-        room = VALUE_LIMIT - len(please.format(form.format(said, "")))
-        said = form.format(said, harmless(claim.note, max(1, room)))
+    """What there is no room for is left out: first of the note, then by whom it was made; the
+    request is always there."""
+    sentence, please = say(_SENTENCE), say("{}，使用前烦请先与其联系")
+    said = sentence.format(who=_who(claim, say), until=until)
+    if len(please.format(said)) > VALUE_LIMIT:
+        said = sentence.format(who=harmless(claim.user, _NAME_MOST), until=until)
+    form = say("{}（{}）")
+    room = VALUE_LIMIT - len(please.format(form.format(said, "")))
+    if claim.note and room > 0:
+        said = form.format(said, harmless(claim.note, room))
     return please.format(said)
