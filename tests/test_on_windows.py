@@ -182,13 +182,17 @@ def test_event_logs_are_what_is_followed(tmp_path: Path) -> None:
 
 def test_the_configuration_is_written_by_setup(tmp_path: Path, log: Path) -> None:
     folder = tmp_path / "ProgramData/user-session-monitor"
-    words = ("setup", "--yes", "--no-webhook", "--no-service", "--source", "file")
-    windows(tmp_path, *words, admin=True)
+    words = ("setup", "--yes", "--no-webhook", "--source", "file")
+    said = windows(tmp_path, *words, admin=True).stdout
+    assert "as an administrator: user-session-monitor service install" in said
     text = (folder / "config.yaml").read_text(encoding="utf-8")
     assert "source: file" in text
     windows(tmp_path, *words, "--language", "en", admin=True)
     assert "language: en" in (folder / "config.yaml").read_text(encoding="utf-8")
     assert [one.name for one in folder.iterdir()] == ["config.yaml"]
+    shown = done(tmp_path, "config", "show")
+    assert f"{folder}/state" in shown and f"{folder}/rules.d" in shown
+    assert "/var/lib" not in shown and "/etc" not in shown
 
 
 def test_a_damaged_state_is_set_aside(tmp_path: Path, log: Path) -> None:

@@ -27,6 +27,7 @@ from usersessionmon.wiring.here import look_around, zone_of
 from usersessionmon.wiring.log import choose_source, rules_of
 from usersessionmon.wiring.monitor import CONFIG, config_problems
 from usersessionmon.wiring.notices import channels_of
+from usersessionmon.wiring.windows import why_not_live
 
 from .common import folder_of, state_of
 from .output import say, say_json
@@ -143,6 +144,9 @@ def _source(settings: Settings) -> list[tuple[bool, str]]:
     found = [(False, problem) for problem in choice.problems]
     if choice.kind == "journal":
         return [*found, (True, f"the journal: {choice.why}")]
+    if choice.kind == "windows":
+        found += [(False, line) for line in why_not_live()]
+        return found or [(True, f"{choice.path}: {choice.why}")]
     if not os.access(choice.path, os.R_OK):
         if not found:
             found.append((False, f"{choice.path}: cannot be read"))

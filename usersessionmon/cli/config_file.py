@@ -11,7 +11,8 @@ from usersessionmon.config import LOCAL_CONFIG, SYSTEM_CONFIG, Settings, find_co
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.layers import origins, read_layers
 from usersessionmon.strict import MAX_BYTES
-from usersessionmon.system import files, users
+from usersessionmon.system import files, places, users
+from usersessionmon.system.host import IS_WINDOWS
 
 GROUP = "user-session-monitor"
 _EXAMPLE = Path(__file__).parents[1] / "config.yaml.example"
@@ -19,7 +20,7 @@ _EXAMPLE = Path(__file__).parents[1] / "config.yaml.example"
 
 def example_text() -> str:
     """The example: every key with its default and a comment."""
-    return _EXAMPLE.read_text(encoding="utf-8")
+    return places.as_here(_EXAMPLE.read_text(encoding="utf-8"))
 
 
 def goal(given: str | None) -> Path:
@@ -94,6 +95,8 @@ def write_new(path: Path, text: str) -> None:
 
 def protect(path: Path) -> bool:
     """Give the file its owner and mode; whether they were others.  Raises TroubleError."""
+    if IS_WINDOWS:  # there a file has the rights of its folder
+        return False
     try:
         found = path.stat()
         group, mode = users.group_of(GROUP), _mode(path)

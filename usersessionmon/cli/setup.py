@@ -21,6 +21,7 @@ from usersessionmon.config import (
 from usersessionmon.config import load as load_settings
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.system import users
+from usersessionmon.system.host import IS_WINDOWS
 from usersessionmon.yamledit import set_values
 
 from . import config_file
@@ -124,6 +125,10 @@ def _steps(run: Run) -> None:
 
 def _without_root(run: Run) -> None:
     talk = run.talk
+    if IS_WINDOWS:
+        talk.say("This is no administrator: the configuration is written for this user alone,")
+        talk.say("and no service can be installed.")
+        return
     talk.say("This is not root.  What works: reading the log as far as this user may, and the test")
     if run.blocked:
         talk.say("notice.  What does not: starting the service, and writing the configuration:")
@@ -216,7 +221,8 @@ def _write(run: Run, bot: Bot) -> None:
             run.talk.say("its owner and mode were mended: root and the service's group, 0640")
     else:
         config_file.write(run.path, changed, run.before, given)
-        run.talk.say(f"{run.path} is written; secrets in it are for root and the service alone")
+        whom = "administrators" if IS_WINDOWS else "root"
+        run.talk.say(f"{run.path} is written; secrets in it are for {whom} and the service alone")
     run.report["written"] = changed != run.before
 
 

@@ -7,6 +7,7 @@ import shlex
 from usersessionmon.clock import Waker
 from usersessionmon.config import FEISHU, SYSTEM_CONFIG, TERMINAL
 from usersessionmon.system import users
+from usersessionmon.system.host import IS_WINDOWS
 
 from . import services
 from .common import folder_of
@@ -23,6 +24,10 @@ def start(run: Run) -> bool:
     own = f"{program()}{_config_option(run)} run"
     if run.options.no_service:
         run.talk.say(f"left as it is; by hand: {own}")
+        return False
+    if IS_WINDOWS:
+        own = f"{program()}{_config_option(run)} service install"
+        run.talk.say(f"next, as an administrator: {own}")
         return False
     if not users.is_root() or run.blocked or run.path.resolve() != SYSTEM_CONFIG.resolve():
         run.talk.say(f"next: {own}")

@@ -20,6 +20,7 @@ from usersessionmon.sources.recent import read_recent
 from usersessionmon.stock import Presence, presence, take_stock
 from usersessionmon.wiring.here import Here, look_around
 from usersessionmon.wiring.log import BootMarker, choose_source, log_name, rules_of
+from usersessionmon.wiring.windows import why_not_live
 
 from .asking import Talk
 from .output import cell
@@ -58,6 +59,8 @@ def look(settings: Settings, clock: Clock, talk: Talk) -> Look:
     rules = rules_of(settings, here.os_ids)
     choice = choose_source(settings, rules)
     distro = f"{facts.os_release().name or 'an unknown system'}, rules for {rules.distro.name}"
+    if choice.kind == "windows":
+        return Look(distro, choice, trouble="; ".join(why_not_live()))
     if choice.kind == "file":
         file = look_at(choice.path)
         if not file.readable:
@@ -124,7 +127,8 @@ def show(found: Look, talk: Talk) -> None:
     talk.say(f"logins are read from {found.source}: {found.choice.why}")
     if found.trouble:
         talk.say(f"NOT readable: {found.trouble}")
-        talk.say("(where logins are logged elsewhere, name that file in monitor.log_file)")
+        if found.choice.kind == "file":
+            talk.say("(where logins are logged elsewhere, name that file in monitor.log_file)")
         return
     talk.all([f"note: {problem}" for problem in found.choice.problems])
     talk.say(sentence(found))
@@ -140,6 +144,8 @@ def show(found: Look, talk: Talk) -> None:
 
 def sentence(found: Look) -> str:
     """``212 of 212 authentication lines of the last day understood, 1 person on now``"""
+    if found.choice.kind == "windows":
+        return "what is in them already: user-session-monitor scan --server, and who, once it runs"
     lines = found.understood + found.missed
     people = "1 person" if len(found.on) == 1 else f"{len(found.on)} people"
     if not found.on:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 NAME = "user-session-monitor"
+_LINUX_STATE, _LINUX_RULES = f"/var/lib/{NAME}", f"/etc/{NAME}/rules.d"
 if sys.platform == "win32":
     BASE = Path(os.environ.get("PROGRAMDATA") or r"C:\ProgramData") / NAME
     CONFIG = BASE / "config.yaml"
@@ -15,8 +16,7 @@ if sys.platform == "win32":
 else:
     BASE = Path("/etc") / NAME
     CONFIG = BASE / "config.yaml"
-    STATE = f"/var/lib/{NAME}"
-    RULES = str(BASE / "rules.d")
+    STATE, RULES = _LINUX_STATE, _LINUX_RULES
 
 
 def is_absolute(path: str) -> bool:
@@ -26,6 +26,11 @@ def is_absolute(path: str) -> bool:
     else:
         absolute = path.startswith("/")
     return absolute
+
+
+def as_here(example: str) -> str:
+    """The example of a configuration, which has Linux's paths, with those of this system."""
+    return example.replace(_LINUX_STATE, STATE).replace(_LINUX_RULES, RULES)
 
 
 def own_state(environment: dict[str, str] | os._Environ[str]) -> Path:

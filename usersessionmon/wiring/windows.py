@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from usersessionmon.clock import Clock
 from usersessionmon.config import Settings, SourceKind
+from usersessionmon.errors import UserError
 from usersessionmon.sources.auto import Choice
 from usersessionmon.system.host import IS_WINDOWS
 from usersessionmon.windows.live import LiveEventLog
@@ -36,6 +37,16 @@ def choice_of(settings: Settings) -> Choice | None:
 def servers_of(settings: Settings) -> Sequence[WindowsServer]:
     """Whose they are; none is configured: this machine's."""
     return settings.windows.servers or (WindowsServer(),)
+
+
+def why_not_live() -> Sequence[str]:
+    """What stands in the way of reading event logs live; which account may read them shows when
+    it does."""
+    try:
+        LiveEventLog()
+    except UserError as error:
+        return error.lines
+    return ()
 
 
 def open_servers(
