@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .model import SessionView
+from .model import WINDOWS, SessionView
 
 
 @dataclass(slots=True)
 class Total:
-    """Sessions that have one user, address or day in common; durations in seconds."""
+    """Sessions that have one user, address or day in common; durations in seconds, of the longest
+    single connection too."""
 
     name: str | None
     sessions: int = 0
@@ -19,12 +20,15 @@ class Total:
     longest: float | None = None
     failures: int = 0
     last_us: int | None = None
+    _desktops: set[str] = field(default_factory=set)
+    """Those of Windows that are counted: a desktop that is left and come back to is one session,
+    however many connections it had, and the time that it had nobody in it does not count."""
 
     def add(self, view: SessionView, now_us: int, since_us: int | None = None) -> None:
         """One more session; of one that is still on, as long as it has been.  ``since_us``: what
         was before does not count into the duration."""
         is_open = view.state == "open"
-        self.sessions += 1
+        self.sessions += self._is_new(view)
         self.open += is_open
         self.abnormal += view.abnormal
         seconds = _seconds(view, now_us, since_us)
@@ -34,6 +38,13 @@ class Total:
         for moment in (view.login_time, view.logout_time):
             self.seen(None if moment is None else moment.us)
         self.seen(now_us if is_open else None)
+
+    def _is_new(self, view: SessionView) -> bool:
+        if view.service != WINDOWS:
+            return True
+        known = len(self._desktops)
+        self._desktops.add(view.session)
+        return len(self._desktops) > known
 
     def seen(self, us: int | None) -> None:
         if us is not None:
