@@ -143,7 +143,7 @@ def test_watching_tells_the_connections_of_one_session_apart(
     assert [(one.what, one.view.ip) for one in found] == [("left", HERE), ("came", THERE)]
     assert found[0].view.session == found[1].view.session
     assert watch._words(found[0]) == (
-        f"- alice from {HERE} left: killed by alice from {THERE}, after 00:10:00"
+        f"- alice from {HERE} left: killed, replaced from {THERE}, after 00:10:00"
     )
 
 
@@ -155,7 +155,7 @@ def test_scan_says_it_in_words() -> None:
     assert logout.endswith(f"desktop=disconnected by=bob by_ip={THERE}")
     assert again.endswith("desktop=reconnected")
     first, *_ = [scan._session_text(row, scan._zone("UTC")) for row in host.rows]
-    assert first.endswith(f"disconnected by bob from {THERE}")
+    assert first.endswith(f" SRV01 disconnected, by bob from {THERE}")
 
 
 def test_a_row_is_found_by_its_own_id(tmp_path: Path, config: list[str]) -> None:

@@ -149,16 +149,9 @@ def show(views: Sequence[SessionView], zone: tzinfo) -> None:
 
 def _row(view: SessionView, zone: tzinfo) -> list[str]:
     marks = [
-        word
-        for word, holds in (
-            ("abnormal", view.abnormal),
-            ("inferred", view.inferred),
-            ("disconnected", view.kept),
-        )
-        if holds
+        word for word, holds in (("abnormal", view.abnormal), ("inferred", view.inferred)) if holds
     ]
-    if by := ended_by(view):
-        marks.append(by)
+    marks += ended_by(view)
     if view.became:
         marks.append(f"became {cell(', '.join(view.became))}")
     return [

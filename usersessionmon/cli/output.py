@@ -60,12 +60,16 @@ def session_object(view: SessionView) -> dict[str, Any]:
     return data
 
 
-def ended_by(view: SessionView) -> str | None:
-    """Who ended it, where somebody else did; or the account itself, from elsewhere."""
+def ended_by(view: SessionView) -> list[str]:
+    """Of a Windows session: whether it lives on, and who ended the connection, where it was not
+    left: somebody else, or the same person from elsewhere, who is back then."""
     if view.by_user is None:
-        return None
+        return ["disconnected"] if view.kept else []
     where = "" if view.by_ip is None else f" from {cell(view.by_ip)}"
-    return f"by {cell(view.by_user)}{where}"
+    if view.by_user.casefold() == (view.user or "").casefold():
+        return [f"replaced{where}"]
+    by = f"by {cell(view.by_user)}{where}"
+    return ["disconnected", by] if view.kept else [by]
 
 
 def person_of(view: SessionView) -> str | None:

@@ -18,6 +18,7 @@ from usersessionmon.contract import event_line
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.host import facts
 from usersessionmon.model import Change, ChangeKind, SessionView
+from usersessionmon.notify.desktop import domain_of
 from usersessionmon.pipeline import Pipeline
 from usersessionmon.rules.pack import identifiers
 from usersessionmon.sessions.engine import Engine
@@ -164,7 +165,7 @@ def _details(change: Change) -> Iterator[tuple[str, str | None]]:
     yield "port", None if change.port is None else str(change.port)
     yield "host", change.host
     yield "method", change.method
-    yield "domain", change.domain
+    yield "domain", domain_of(change)
     match change.kind:
         case ChangeKind.LOGIN:
             yield "key", change.key_fingerprint
@@ -185,7 +186,7 @@ def _details(change: Change) -> Iterator[tuple[str, str | None]]:
 
 
 def _session_text(view: SessionView, zone: tzinfo) -> str:
-    words: list[str | None] = [
+    words = [
         clock_text(view.login_time, zone),
         clock_text(view.logout_time, zone) if view.state == "closed" else f"{'still on':<19}",
         f"{span_text(view.duration):>11}",
@@ -194,7 +195,6 @@ def _session_text(view: SessionView, zone: tzinfo) -> str:
         cell(view.user),
         cell(view.ip),
         cell(view.host),
-        "disconnected" if view.kept else None,
-        ended_by(view),
+        ", ".join(ended_by(view)),
     ]
-    return " ".join(word for word in words if word is not None)
+    return " ".join(words).rstrip()

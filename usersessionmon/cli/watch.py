@@ -148,7 +148,7 @@ def _words(one: Difference) -> str:
     if one.what == "came":
         return f"+ {who} came ({cell(view.service)})"
     if one.what == "left":
-        how = " ".join(filter(None, (view.reason or "unknown", ended_by(view))))
+        how = ", ".join([view.reason or "unknown", *ended_by(view)])
         return f"- {who} left: {how}, after {span_text(view.duration)}"
     return f"  {who}: {'its process is gone' if one.how is Presence.GONE else 'changed'}"
 
