@@ -144,11 +144,20 @@ OTHER = (
         f"<?pi {OTHER}</System>?>",
         f"<X><![CDATA[{OTHER}</System>]]></X>",
         f"<X>{OTHER}</X>",
+        "<X><Channel>Application</Channel></X>",
         "<X a='&lt;EventID>1&lt;/EventID>'/>",
     ],
 )
 def test_nothing_fools_the_quick_look(markup: str) -> None:
     assert rendered(event(4625, front=markup)).id == 4625
+
+
+def test_a_value_that_is_written_in_another_way() -> None:
+    other = "<X><EventID>1</EventID></X>"
+    for xml in (event(4625), event(4625, front=other)):
+        assert rendered(xml.replace(">4625<", ">46&#50;5<")).id == 4625
+        assert rendered(xml.replace("<Channel>S", "<Channel>&#x53;")).channel == SECURITY
+        assert rendered(xml.replace("<EventID>4", "<EventID a='>'>4")).id == 4625
 
 
 def test_what_looks_like_another_event_within_the_data_is_data() -> None:

@@ -8,7 +8,7 @@ what they write for nothing.  Pure, and it never raises for what a record holds.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
@@ -28,14 +28,13 @@ _MICROSECOND = timedelta(microseconds=1)
 
 _FRONT = re.compile(r"\ufeff?\s*(?:<\?xml[^<>]*\?>\s*)?<Event(?:\s[^<>]*)?>\s*<System>")
 _DECLARATION = re.compile(r"\ufeff?\s*<\?xml[^<>]*\?>")
-_ID = re.compile(r"""<EventID(?: Qualifiers=["'][0-9]{0,10}["'])?>\s*([0-9]{1,9})\s*</EventID>""")
-_RECORD_ID = re.compile(r"<EventRecordID>\s*([0-9]{1,20})\s*</EventRecordID>")
-_CHANNEL = re.compile(r"<Channel>([^<&]*)</Channel>")
-_COMPUTER = re.compile(r"<Computer>([^<&]*)</Computer>")
+_ELEMENT = re.compile(r"<(EventID|EventRecordID|Channel|Computer)([^<>]*)>([^<]*)<")
+_ELEMENTS = 4
+_QUALIFIERS = re.compile(r"""| Qualifiers=["'][0-9]{0,10}["']""")
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,10}));")
 _WHOLE = re.compile(r"[0-9]{1,20}")
-_NOTHING = re.compile(r"-?|0x0+")
+_ZERO = re.compile(r"0x0+")
 _TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?"
     r"(?:Z|[+-]00:?00)?"
@@ -151,18 +150,17 @@ def _quick(xml: str) -> Glance | None:
     head = xml[front.end() : end]
     if "<!" in head or "<?" in head:
         return None
-    number = _once(_ID, "<EventID", head)
-    record_id = _once(_RECORD_ID, "<EventRecordID", head)
-    channel = _once(_CHANNEL, "<Channel", head)
-    computer = _once(_COMPUTER, "<Computer", head)
-    if number is None or record_id is None or channel is None or computer is None:
+    found = _ELEMENT.findall(head)
+    if len(found) != _ELEMENTS:
         return None
-    return Glance(channel, int(number), int(record_id), _cut(computer))
-
-
-def _once(pattern: re.Pattern[str], opening: str, head: str) -> str | None:
-    found = pattern.search(head)
-    return found[1].strip() if found is not None and head.count(opening) == 1 else None
+    values = {name: text for name, attributes, text in found if _QUALIFIERS.fullmatch(attributes)}
+    number, record_id = _whole(values.get("EventID", "")), _whole(values.get("EventRecordID", ""))
+    if len(values) != _ELEMENTS or number is None or record_id is None:
+        return None
+    channel, computer = values["Channel"].strip(), _cut(values["Computer"])
+    return (
+        None if "&" in channel or "&" in computer else Glance(channel, number, record_id, computer)
+    )
 
 
 def _parsed(xml: str) -> ET.Element | None:
@@ -228,9 +226,11 @@ def _fields(root: ET.Element) -> dict[str, str]:
     """What the event says; the first of a name counts."""
     fields: dict[str, str] = {}
     for name, text in _values(root):
-        value = text.strip()[:_VALUE_MOST]
-        if not _NOTHING.fullmatch(value) and len(fields) < _FIELDS_MOST:
-            fields.setdefault(name[:_NAME_MOST], value)
+        value = text.strip()
+        if value and value != "-" and not (value[:3] == "0x0" and _ZERO.fullmatch(value)):
+            fields.setdefault(name[:_NAME_MOST], value[:_VALUE_MOST])
+            if len(fields) == _FIELDS_MOST:
+                break
     return fields
 
 
@@ -238,7 +238,7 @@ def _values(root: ET.Element) -> Iterator[tuple[str, str]]:
     for part in root:
         name = _local(part)
         if name == "EventData":
-            data: Iterable[ET.Element] = (child for child in part if _local(child) == "Data")
+            data = [child for child in part if _local(child) == "Data"]
             for position, child in enumerate(data, start=1):
                 yield child.get("Name") or str(position), child.text or ""
         elif name == "UserData":  # one element, whose children are the fields
@@ -265,6 +265,7 @@ def _cut(text: str) -> str:
 
 
 def _whole(text: str) -> int | None:
+    text = text.strip()
     return int(text) if _WHOLE.fullmatch(text) else None
 
 
