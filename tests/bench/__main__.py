@@ -12,13 +12,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import burst, crowd, idle, journal, latency, scan
+from . import burst, crowd, evtx, idle, journal, latency, scan
 from .report import Report, SkipError
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    measures = ("scan", "latency", "journal", "idle", "burst", "crowd")
+    measures = ("scan", "evtx", "latency", "journal", "idle", "burst", "crowd")
     parser.add_argument("only", nargs="*", help=f"of {', '.join(measures)}; default: all")
     parser.add_argument("--lines", type=int, default=1_000_000, help="lines of the scanned log")
     parser.add_argument("--notices", type=int, default=latency.NOTICES)
@@ -35,6 +35,7 @@ def main() -> int:
         place = Path(folder)
         steps: dict[str, Callable[[], None]] = {
             "scan": lambda: scan.measure(place / "scan", options.lines, report),
+            "evtx": lambda: evtx.measure(place / "evtx", report),
             "latency": lambda: latency.measure(place / "latency", report, options.notices),
             "journal": lambda: journal.measure(place / "journal", report, options.ssh),
             "idle": lambda: _idle(place / "idle", report, options.seconds),
