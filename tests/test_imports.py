@@ -55,6 +55,7 @@ LOW: dict[str, set[str]] = {
     "totals": {"model"},
     "watching": {
         *("clock", "detect.windows", "model", "notify", "rules", "store", "strict", "totals"),
+        "windows.standing",
     },
 }
 MAY_IMPORT: dict[str, set[str]] = {

@@ -62,8 +62,9 @@ def test_the_colour_says_how_bad_it_is(language: str) -> None:
         "turquoise": {"report", "heartbeat", "daily"},
         "green": {
             "test", "failures_over", "sweep_over", "silent_over", "coverage_over", "channel_over",
+            "servers_over",
         },
-        "orange": {"silent", "damaged", "dropped", "down", "coverage", "channel"},
+        "orange": {"silent", "damaged", "dropped", "down", "coverage", "channel", "servers"},
         "red": {
             "logout_abnormal", "logout_taken_over", "logout_replaced", "unusual_login",
             "unusual_logout", "failures", "failures_account",

@@ -9,11 +9,12 @@ from typing import Any
 from usersessionmon.clock import SystemClock
 from usersessionmon.config import Settings
 from usersessionmon.detect.windows import next_time, time_of_day
-from usersessionmon.watching import heartbeat, report, understanding
+from usersessionmon.watching import heartbeat, report, servers, understanding
 from usersessionmon.watching.down import DOWN_FROM, DOWN_TO
 from usersessionmon.watching.numbers import whole
+from usersessionmon.windows import standing
 
-from .output import cell, micros_text, say
+from .output import cell, micros_text, say, span_text
 
 
 def facts_of(facts: Mapping[str, str], settings: Settings, zone: tzinfo) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def facts_of(facts: Mapping[str, str], settings: Settings, zone: tzinfo) -> dict
         "coverage_fallen_since": _iso(facts.get(understanding.SINCE)),
         "lately": {"understood": lately[0], "lines": lately[1]},
         "next_report": _next_report(facts, settings, zone),
+        "servers": _servers(facts),
     }
 
 
@@ -40,6 +42,24 @@ def _heartbeat(facts: Mapping[str, str]) -> dict[str, Any]:
 def _down(facts: Mapping[str, str]) -> dict[str, Any] | None:
     since, until = _iso(facts.get(DOWN_FROM)), _iso(facts.get(DOWN_TO))
     return {"from": since, "to": until} if since and until else None
+
+
+def _servers(facts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The Windows servers that are read; ``away``: seconds since which one is not."""
+    down, now_us = servers.down_of(facts), SystemClock().now_us()
+    return [
+        {
+            "name": one.name,
+            "host": one.host,
+            "state": one.state.value,
+            "since": _iso(str(one.since_us)),
+            "away": max(0, now_us - down[one.name]) / 1_000_000 if one.name in down else None,
+            "last_record": None if one.last_us is None else _iso(str(one.last_us)),
+            "error": one.error or None,
+            "channels": [channel._asdict() for channel in one.channels],
+        }
+        for one in standing.load(facts.get(servers.SERVERS))
+    ]
 
 
 def _next_report(facts: Mapping[str, str], settings: Settings, zone: tzinfo) -> str | None:
@@ -63,6 +83,10 @@ def troubles(data: dict[str, Any]) -> Iterator[str]:
             f"since {data['coverage_fallen_since']} far fewer lines are understood than usual "
             f"({good} of the last {lines}): user-session-monitor rules coverage shows them"
         )
+    for one in data["servers"]:
+        if one["away"] is not None and one["away"] * 1_000_000 >= servers.LATE_US:
+            error = one["error"] or "not tried yet"
+            yield f"server {one['name']} is not read for {span_text(one['away'])}: {error}"
     beat = data["heartbeat"]
     if beat and beat["sent"] and not beat["taken"]:
         yield f"heartbeat: {beat['to']} did not take the last one: {beat['answer']}"
@@ -75,7 +99,20 @@ def show(data: dict[str, Any]) -> None:
     if beat := data["heartbeat"]:
         said = f"sent {beat['sent']}: {cell(beat['answer'])}" if beat["sent"] else "not sent yet"
         say(f"heartbeat  {said}")
+    for one in data["servers"]:
+        say(f"server     {cell(one['name'])}: {', '.join(_server_words(one))}")
     if data["down"]:
         say(f"was down   from {data['down']['from']} to {data['down']['to']}")
     if data["next_report"]:
         say(f"report     next at {data['next_report']}")
+
+
+def _server_words(one: dict[str, Any]) -> Iterator[str]:
+    yield f"{one['state']} since {one['since']}"
+    if one["last_record"]:
+        yield f"last record {one['last_record']}"
+    if one["error"]:
+        yield cell(one["error"], 300)
+    for channel in one["channels"]:
+        if channel["status"] not in {"followed", "pending"}:
+            yield f"without {cell(channel['channel'])} ({channel['status']})"

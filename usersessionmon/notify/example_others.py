@@ -21,6 +21,7 @@ from .claimed import claim_notice
 from .folded import daily_notice
 from .forged import forged_notice
 from .report import report_notice, well_notice
+from .servers import away_notice
 from .silent import silent_notice
 from .stage import ADDRESS, DAY, HOUR, SECOND, STRANGER, Stage
 from .trouble import damaged_notice, dropped_notice
@@ -110,6 +111,18 @@ def broken(*, over: bool) -> Make:
             over, "ops", Answer.CONFIGURATION, said, stage.now_us - HOUR, 7, stage.now_us,
             server=stage.server,
         )  # fmt: skip
+
+    return make
+
+
+def away(*, over: bool) -> Make:
+    def make(stage: Stage) -> Notice:
+        began = stage.now_us - HOUR
+        found = [
+            ("rds-1", "back-off", "not reachable (error 1722)", began),
+            ("rds-2", "denied", "Security: access denied (error 5)", began),
+        ]
+        return away_notice(over, found, stage.now_us, server=stage.server)
 
     return make
 

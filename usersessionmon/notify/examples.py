@@ -78,6 +78,8 @@ EXAMPLES: Mapping[str, Example] = {
     "down": _one(others.down),
     "coverage": _one(others.fallen(over=False)),
     "coverage_over": _one(others.fallen(over=True)),
+    "servers": _one(others.away(over=False)),
+    "servers_over": _one(others.away(over=True)),
     "channel": _one(others.broken(over=False)),
     "channel_over": _one(others.broken(over=True)),
     "report": _one(others.report),

@@ -219,6 +219,26 @@ _ENGLISH = {
         "far fewer lines are understood than usual: logins and logouts may be missed"
     ),
     "大多数日志又能识别了": "most lines are understood again",
+    "服务器读取异常通知": "Servers cannot be read · 通知",
+    "服务器读取恢复通知": "Servers are read again · 通知",
+    "服务器无法读取": "servers-not-read",
+    "服务器读取恢复": "servers-read-again",
+    "被读取的服务器": "Server that is read",
+    "正在连接": "connecting",
+    "无法连接": "not reachable",
+    "没有读取权限": "access denied",
+    "缺少必要的日志通道": "a needed channel is missing",
+    "账户被拒绝，不再重试": "the account is refused, not tried again",
+    "已恢复，自 {} 起中断": "read again, was away since {}",
+    "{}，自 {}": "{}, since {}",
+    "另有": "And",
+    "{} 台": "{} more",
+    "服务器的事件日志无法读取，登录和登出可能漏报": (
+        "the servers' event logs cannot be read: logins and logouts may be missed"
+    ),
+    "其间的记录若仍在日志中，随后补发": (
+        "what happened meanwhile is told now, late, as far as the logs still have it"
+    ),
     "通知渠道异常通知": "A channel does not deliver · 通知",
     "通知渠道恢复通知": "A channel delivers again · 通知",
     "渠道异常": "channel-trouble",

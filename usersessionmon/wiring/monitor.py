@@ -30,6 +30,7 @@ from usersessionmon.store.drops import Policy
 from usersessionmon.store.faults import DamagedError, RemovedError, trouble
 from usersessionmon.store.place import holder, locked, make_dir, open_state, state_dir
 from usersessionmon.store.retention import Limits
+from usersessionmon.watching.servers import SERVERS
 from usersessionmon.windows.engine import Desktops
 
 from .claims import mark_of, teller_of
@@ -205,6 +206,7 @@ def monitor(
                     "why": choice.why,
                     state.ELSEWHERE: str(elsewhere_us or ""),
                     SINCE: "",
+                    SERVERS: "",
                     **watchers.facts,
                 },
             )

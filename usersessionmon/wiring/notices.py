@@ -32,6 +32,7 @@ from usersessionmon.notify.own import OwnTexts
 from usersessionmon.notify.pace import Budget
 from usersessionmon.notify.registry import budget_of, channel_of
 from usersessionmon.notify.routing import Router
+from usersessionmon.notify.servers import away_notice
 from usersessionmon.notify.silent import silent_notice
 from usersessionmon.notify.terminal import TerminalChannel
 from usersessionmon.notify.trouble import damaged_notice, dropped_notice
@@ -46,6 +47,8 @@ from usersessionmon.store.faults import DamagedError
 from usersessionmon.store.outbox import SqliteOutbox
 from usersessionmon.tellers import Teller
 from usersessionmon.telling import Telling
+from usersessionmon.watching.servers import Away, Servers
+from usersessionmon.windows.servers import WindowsSource
 
 from .claims import Mark
 from .here import Here, zone_of
@@ -124,7 +127,9 @@ def tellers_of(
     tellers: list[Teller] = []
     if settings.monitor.alarm_forged:
         tellers.append(forged_alarm(settings, here, pipeline, kept))
-    if settings.monitor.alarm_silent:
+    if isinstance(source, WindowsSource):
+        tellers.append(away_of(settings, here, source, clock, kept))
+    elif settings.monitor.alarm_silent:
         tellers.append(silence_of(settings, here, source, clock, kept))
     return tellers
 
@@ -169,6 +174,20 @@ def silence_of(
     silence = Silence(here.names, clock, Connected(clock), word)
     silence.load(kept)
     return silence
+
+
+def away_of(
+    settings: Settings, here: Here, source: WindowsSource, clock: Clock, kept: Mapping[str, str]
+) -> Servers:
+    """What tells of servers that cannot be read."""
+
+    def word(away: Away, now_us: int) -> Notice:
+        found = [(one.name, one.state.value, one.error, us) for one, us in away.servers]
+        return away_notice(away.over, found, now_us, server=server_of(settings, here))
+
+    servers = Servers(source.states, clock, word if settings.monitor.alarm_silent else None)
+    servers.load(kept)
+    return servers
 
 
 def deliveries_of(

@@ -26,6 +26,7 @@ from usersessionmon.watching.health import Health
 from usersessionmon.watching.heartbeat import Chat, Heartbeat, Well
 from usersessionmon.watching.pinger import Pinger
 from usersessionmon.watching.report import DailyReport
+from usersessionmon.watching.servers import Servers
 from usersessionmon.watching.understanding import Fallen, Understanding
 
 MINUTE_SECONDS = 60.0
@@ -75,7 +76,7 @@ def watchers_of(
     found = Watchers()
     health = Health()
     for teller in others:
-        if isinstance(teller, Silence):
+        if isinstance(teller, Silence | Servers):
             health.ask(teller.wrongs)
     if post.settings.monitor.alarm_coverage:
         understanding = _understanding(post, pipeline)
