@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from usersessionmon.model import Claim, Notice, Severity
 
-from .sanitize import VALUE_LIMIT, harmless, one_word
+from .sanitize import VALUE_LIMIT, harmless, one_word, visible
 from .words import Server, Speaker
 
 _NAME_MOST = 30
@@ -67,10 +67,10 @@ def claim_notice(claim: Claim, server: Server) -> Notice:
 
 
 def _who(claim: Claim, say: Speaker) -> str:
-    who = harmless(claim.user, _NAME_MOST)
+    who = visible(claim.user, _NAME_MOST)
     if claim.made_by == claim.user:
         return who
-    return say("{}（由 {} 代为登记）").format(who, harmless(claim.made_by, _NAME_MOST))
+    return say("{}（由 {} 代为登记）").format(who, visible(claim.made_by, _NAME_MOST))
 
 
 def _polite(claim: Claim, until: str, say: Speaker) -> str:
@@ -79,7 +79,7 @@ def _polite(claim: Claim, until: str, say: Speaker) -> str:
     sentence, please = say(_SENTENCE), say("{}，使用前烦请先与其联系")
     said = sentence.format(who=_who(claim, say), until=until)
     if len(please.format(said)) > VALUE_LIMIT:
-        said = sentence.format(who=harmless(claim.user, _NAME_MOST), until=until)
+        said = sentence.format(who=visible(claim.user, _NAME_MOST), until=until)
     form = say("{}（{}）")
     room = VALUE_LIMIT - len(please.format(form.format(said, "")))
     if claim.note and room > 0:
