@@ -19,7 +19,7 @@ fingerprint() {
     _have=$("$VENV/bin/python" -I -c '
 import sys
 from importlib.util import find_spec
-names = ["usersessionmon", "yaml", "requests", "rich", "watchdog", "systemd", "apprise", "pytest"]
+names = ["usersessionmon", "yaml", "requests", "rich", "watchdog", "systemd", "apprise", "evtx", "pytest"]
 print(*sys.version_info[:3], sys.prefix, *filter(find_spec, names))' 2>/dev/null) || return 1
     printf '%s\n' "$_have" "$VENV" "$ASKED" "${PYPI:-}"
     cat "$ROOT/pyproject.toml" "$ROOT/packaging/common.sh" "$ROOT/packaging/bootstrap.sh" | cksum

@@ -4,7 +4,7 @@
 # Two ways to get the libraries, decided by which Python is used:
 #   own      the distribution's python3 is new enough: its packaged libraries are used through a
 #            virtual environment of --system-site-packages; nothing is compiled, and on Debian and
-#            Ubuntu nothing comes from PyPI
+#            Ubuntu nothing comes from PyPI but what they do not have (evtx), where it can be had
 #   pypi     any other Python: everything comes from PyPI, and the journal's library is compiled
 #            where a compiler and systemd's headers are there
 
@@ -275,6 +275,7 @@ put_project() {
     fi
     put_journal "$_venv_python"
     put_apprise "$_venv_python"
+    put_evtx "$_venv_python"
     [ -z "$_extras" ] || put_extras "$_venv_python" "$_what" "$_editable" "$_extras" "$_build"
 }
 
@@ -303,6 +304,15 @@ put_apprise() {
     fi
     [ -z "$(missing_modules "$1" apprise)" ] ||
         say "going on without the Apprise library (for channels of type apprise): this system has no package, or you are not root; $1 -m pip install apprise brings it"
+}
+
+# The library for files of Windows event logs, which only `scan FILE.evtx` needs.  No distribution
+# has it; it is taken ready-made or not at all, and a host without a way out is not held up.
+put_evtx() {
+    [ -n "$(missing_modules "$1" evtx)" ] || return 0
+    "$1" -m pip install --quiet --no-deps --only-binary :all: --retries 0 --timeout 10 \
+        'evtx>=0.14' </dev/null >/dev/null 2>&1 ||
+        say "going on without the library evtx (for scan FILE.evtx), which could not be fetched: $1 -m pip install 'evtx>=0.14' brings it"
 }
 
 put_extras() {
