@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,29 @@ def test_totals_for_people(config: list[str], capsys: Capture) -> None:
     assert first.split()[:2] in (["alice", "2"], ["bob", "2"])
     assert main(["history", *config, "--totals", "ip", "--user", "nobody"]) == 0
     assert capsys.readouterr().out == "no sessions\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("web-1", 11), ("WEB-1", 11), ("web", 0), ("web-1.example", 0), ("db", 2)]
+)
+def test_the_sessions_of_a_host_by_any_of_its_names(
+    config: list[str], capsys: Capture, tmp_path: Path, name: str, found: int
+) -> None:
+    others = [
+        replace(view(50 + at, "carol", "192.0.2.9", BEGIN, 1), host=host)
+        for at, host in enumerate(["db.example", "DB", "db-2", "dbx", None])
+    ]
+    with closing(open_state(tmp_path / "state")) as connection, db.transaction(connection):
+        state.write_engine(connection, {}, {}, others)
+    assert len(objects(capsys, "--host", name, *config)) == found
+    (*_, last) = objects(capsys, "--totals", "day", *config)
+    assert last["failures"] is not None
+    for total in objects(capsys, "--host", name, "--totals", "day", *config):
+        assert total["failures"] is None, "of what host they were is not kept"
+
+
+def test_an_account_of_linux_is_as_it_is_written(config: list[str], capsys: Capture) -> None:
+    assert objects(capsys, "--user", "ALICE", *config) == []
 
 
 def test_the_sheet_has_what_json_has(config: list[str], capsys: Capture) -> None:

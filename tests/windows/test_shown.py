@@ -129,6 +129,16 @@ def test_history_says_by_whom_and_that_a_session_lives_on(
     assert first.endswith(f",true,bob,{THERE}")
 
 
+@pytest.mark.parametrize("user", ["alice", "ALICE", "Alice"])
+def test_history_of_an_account_in_any_letters(
+    tmp_path: Path, config: list[str], capsys: Capture, user: str
+) -> None:
+    save(tmp_path, displaced(patient=False).wait(0, 20))
+    assert len(objects(capsys, "history", "--user", user, *config)) == 2
+    assert len(objects(capsys, "history", "--user", user, "--limit", "1", *config)) == 1
+    assert objects(capsys, "history", "--user", "alic", *config) == []
+
+
 def test_watching_tells_the_connections_of_one_session_apart(
     tmp_path: Path, config: list[str]
 ) -> None:

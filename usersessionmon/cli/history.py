@@ -54,6 +54,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--totals", choices=BY, help="sums by user, address or day in place of the sessions"
     )
     parser.add_argument("--user", metavar="NAME", help="only this user's")
+    parser.add_argument("--host", metavar="NAME", help="only on this host")
     parser.add_argument("--ip", metavar="ADDRESS", help="only from this address")
     parser.add_argument(
         "--since", metavar="TIME", help="ended not before: 2026-11-21, 2026-11-21T08:15, 8h, 7d"
@@ -71,6 +72,7 @@ def main(options: argparse.Namespace) -> int:
         raise UserError(f"--limit {options.limit}: must be 1 or more")
     query = state.Query(
         user=options.user,
+        host=options.host,
         ip=options.ip,
         since_us=_time(options.since, "--since", zone),
         until_us=_time(options.until, "--until", zone),
@@ -97,8 +99,8 @@ def _print_totals(
 ) -> None:
     by = options.totals
     now_us = SystemClock().now_us()
-    only_sessions = query.only_open or query.only_abnormal or query.limit is not None
-    failures = None if only_sessions else read_failures(connection, query)
+    of_sessions = query.only_open or query.only_abnormal or query.limit is not None
+    failures = None if of_sessions or query.host is not None else read_failures(connection, query)
     found = totals(by, state.sessions(connection, query), failures, zone, now_us)
     if not options.json and not options.csv:
         show_totals(by, found, zone)

@@ -40,6 +40,9 @@ class Query:
     """What ``history`` asks for; times in microseconds UTC."""
 
     user: str | None = None
+    """A Windows account in any letters."""
+    host: str | None = None
+    """In any letters, by its short or its full name."""
     ip: str | None = None
     since_us: int | None = None
     until_us: int | None = None
@@ -170,7 +173,7 @@ def sessions(connection: sqlite3.Connection, query: Query) -> Iterator[SessionVi
     Read in portions: while somebody leafs through the answer no read stays open, which would keep
     SQLite's log from being emptied for as long.
     """
-    conditions, values = _conditions(query)
+    conditions, values = _conditions(query, windows=_has_windows(connection))
     columns = _columns(connection)
     place: tuple[int, str] | None = _begin(connection, query.limit, conditions, values)
     while place is not None:
@@ -223,12 +226,29 @@ def session(connection: sqlite3.Connection, number: str) -> SessionView | None:
     return None if row is None else _view(row)
 
 
-def _conditions(query: Query) -> tuple[str, list[object]]:
+_OF_WINDOWS_TOO = "(user = ? OR (service = 'windows' AND user = ? COLLATE NOCASE))"
+"""No index serves the second part: where no Windows is followed it is not asked for."""
+_OF_HOST = "(host = ? COLLATE NOCASE OR substr(host, 1, length(?)) = ? COLLATE NOCASE)"
+
+
+def _has_windows(connection: sqlite3.Connection) -> bool:
+    there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'windows'").fetchone()
+    if there is None:
+        return False
+    return connection.execute("SELECT 1 FROM windows LIMIT 1").fetchone() is not None
+
+
+def _conditions(query: Query, *, windows: bool) -> tuple[str, list[object]]:
     """SQL and its values."""
     conditions: list[str] = ["1"]
     values: list[object] = []
+    if query.user is not None:
+        conditions.append(_OF_WINDOWS_TOO if windows else "user = ?")
+        values += [query.user, query.user] if windows else [query.user]
+    if query.host is not None:
+        conditions.append(_OF_HOST)
+        values += [query.host, f"{query.host}.", f"{query.host}."]
     for condition, value in (
-        ("user = ?", query.user),
         ("ip = ?", query.ip),
         ("(state = 'open' OR logout_us >= ?)", query.since_us),
         ("begun_us < ?", query.until_us),
