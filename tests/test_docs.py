@@ -20,7 +20,7 @@ from usersessionmon.cli.main import COMMANDS, build_parser, main
 from usersessionmon.cli.output import session_object
 from usersessionmon.config import Settings, load
 from usersessionmon.contract import event_object
-from usersessionmon.model import Change, ChangeKind, Moment, Reason, SessionView
+from usersessionmon.model import WINDOWS, Change, ChangeKind, Moment, Reason, SessionView
 from usersessionmon.notify.base import Queued
 from usersessionmon.notify.text import notice_of, render_text
 from usersessionmon.notify.words import Server, Voice
@@ -252,10 +252,16 @@ def test_the_notices_are_as_shown(readme: Path) -> None:
         ChangeKind.LOGOUT, end, "web-1", "sshd", "alice", "198.51.100.7",
         reason=Reason.NETWORK, abnormal=True, duration=2671.0, login_time=begin,
     )  # fmt: skip
-    notices, english, digest, _ = blocks(readme, "text")
+    thrown_out = Change(
+        ChangeKind.LOGOUT, end, "RDP-01", "windows", "alice", "198.51.100.7",
+        reason=Reason.KILLED, abnormal=True, duration=2671.0, login_time=begin, tty="rdp",
+        by_user="bob", by_ip="203.0.113.9", kept=True, domain="CORP",
+    )  # fmt: skip
+    notices, english, digest, _, desktop = blocks(readme, "text")
     assert notices == f"{shown([login])}\n{shown([logout])}"
     assert english == shown([logout], language="en")
     assert digest == shown([login, other, logout], at=moment("10:00:00"))
+    assert desktop == shown([thrown_out])
 
 
 @READMES
@@ -269,13 +275,14 @@ def test_who_is_as_shown(readme: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_every_field_of_the_json_output_is_named(readme: Path) -> None:
     at = moment("08:15:30")
     view = SessionView(
-        "", None, "sshd", None, None, None, None, None, at, at, 1.5, Reason.USER,
+        "", None, WINDOWS, None, None, None, None, None, at, at, 1.5, Reason.USER,
         abnormal=False, inferred=False, state="closed", tty=None,
     )  # fmt: skip
     section = text_of(readme).partition("## JSON")[2].partition("\n## ")[0]
     named = set(in_code(section))
     for kind in ChangeKind:
-        assert set(event_object(Change(kind, at, None, "sshd"))) <= named
+        for service in ("sshd", WINDOWS):
+            assert set(event_object(Change(kind, at, None, service))) <= named
     assert set(session_object(view)) | {"confirmed"} <= named
     assert set(Reason) <= named
 
