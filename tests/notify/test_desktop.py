@@ -148,6 +148,12 @@ def test_own_words_never_lose_who_ended_it() -> None:
     assert told_of.pairs == (("", "被终止"), ("结束者", f"bob（{THERE}）"))
 
 
+def test_whom_it_concerns_is_known_in_any_letters() -> None:
+    assert text.notice_of(thrown_out(user="ALICE"), server()).people == ("ALICE", "alice")
+    assert text.notice_of(thrown_out(user=None), server()).people == ()
+    assert notice(logout("ALICE")).people == ("ALICE",)
+
+
 def test_programs_get_the_event_with_the_notice() -> None:
     event = json.loads(text.notice_of(thrown_out(), server()).event)
     assert (event["by_user"], event["by_ip"], event["disconnected"]) == ("bob", THERE, True)

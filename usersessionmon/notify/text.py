@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from usersessionmon.contract import event_line
 from usersessionmon.model import (
+    WINDOWS,
     Change,
     ChangeKind,
     Doubt,
@@ -92,9 +93,12 @@ def notice_of(change: Change, server: Server, findings: Sequence[Finding] = ()) 
 
 
 def _people(change: Change) -> tuple[str, ...]:
-    """By what names the person may be known.  What a comment calls a key proves nothing."""
+    """By what names the person may be known.  What a comment calls a key proves nothing; and people
+    type Windows' names as they like."""
     key = None if change.key_named_by is NamedBy.COMMENT else change.key_name
-    names = (key, change.login_user, change.user)
+    names = [key, change.login_user, change.user]
+    if change.service == WINDOWS:
+        names += [name and name.casefold() for name in names]
     return tuple(dict.fromkeys(name for name in names if name))
 
 
