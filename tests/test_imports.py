@@ -23,7 +23,7 @@ LOW: dict[str, set[str]] = {
     "metrics": {"errors", "model", "notify.base", "notify.courier", "store", "strict", "system"},
     "entries": {"system"},
     "schema": set(),
-    "layers": {"errors", "strict"},
+    "layers": {"errors", "strict", "system"},
     "yamledit": {"errors", "strict"},
     "fitting": {"strict"},
     "detect": {"fitting", "model", "strict"},  # pure; strict for what its settings refuse
@@ -45,7 +45,7 @@ LOW: dict[str, set[str]] = {
     "pipeline": {"byheart", "model", "rules", "sessions", "windows"},
     "alarm": {"model", "rules"},
     "saving": {"clock", "entries", "sd_notify", "store"},
-    "silence": {"clock", "host", "model"},
+    "silence": {"clock", "host", "model", "system"},
     "persons": {"clock", "host", "model", "sessions"},
     "tellers": {"model"},
     "daily": {"detect", "model"},

@@ -182,11 +182,11 @@ def test_event_logs_are_what_is_followed(tmp_path: Path) -> None:
 
 def test_the_configuration_is_written_by_setup(tmp_path: Path, log: Path) -> None:
     folder = tmp_path / "ProgramData/user-session-monitor"
-    words = ("setup", "--yes", "--no-webhook", "--source", "file")
+    words = ("setup", "--yes", "--no-webhook", "--source", "windows")
     said = windows(tmp_path, *words, admin=True).stdout
     assert "as an administrator: user-session-monitor service install" in said
     text = (folder / "config.yaml").read_text(encoding="utf-8")
-    assert "source: file" in text
+    assert "source: windows" in text
     windows(tmp_path, *words, "--language", "en", admin=True)
     assert "language: en" in (folder / "config.yaml").read_text(encoding="utf-8")
     assert [one.name for one in folder.iterdir()] == ["config.yaml"]
@@ -203,6 +203,15 @@ def test_a_damaged_state_is_set_aside(tmp_path: Path, log: Path) -> None:
     file.write_bytes(b"no database" * 1000)
     done(tmp_path, *words)
     assert status(tmp_path, config)["open_sessions"] == 2
+
+
+def test_a_file_to_follow_is_named(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("monitor: {source: file}\n", encoding="utf-8")
+    found = windows(tmp_path, "--config", str(config), "run", "--once")
+    assert found.returncode == 2 and "needs monitor.log_file" in found.stderr
+    found = windows(tmp_path, "--config", str(config), "check")
+    assert found.returncode == 1 and "needs monitor.log_file" in found.stdout
 
 
 def test_relative_paths_are_refused(tmp_path: Path, log: Path) -> None:

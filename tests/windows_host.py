@@ -27,6 +27,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import types
 import zoneinfo
 from collections.abc import Mapping, Sequence
@@ -68,6 +69,11 @@ _STRICT = ("-X", "warn_default_encoding", "-W", "error::EncodingWarning")
 """The encoding of a file that names none is none of Unicode's there."""
 
 
+_LINUX = ("/proc/", "/etc/", "/run/", "/var/", "/sys/", "/dev/pts")
+_OURS = threading.local()
+"""Set while this file itself looks at Linux."""
+
+
 class _Missing(MetaPathFinder):
     def find_spec(self, name: str, _path: object, _target: object = None) -> None:
         if name in MODULES or name.partition(".")[0] in MODULES:
@@ -100,6 +106,7 @@ def become() -> None:
         for name, value in values.items():
             setattr(module, name, value)
     sys.modules["msvcrt"] = _msvcrt()
+    sys.addaudithook(_not_linux)
 
 
 def _disk_usage(path: Any) -> Any:
@@ -149,9 +156,27 @@ def _refusals() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _not_linux(event: str, arguments: Any) -> None:
+    """On Windows anybody may make a folder C:\\proc: what is read there is not the host's."""
+    if event not in {"open", "os.listdir", "os.scandir"} or getattr(_OURS, "looks", False):
+        return
+    path = os.fsdecode(arguments[0]) if isinstance(arguments[0], (str, bytes)) else ""
+    if path.startswith(_LINUX) and not path.startswith("/etc/ssl/"):
+        os.write(2, f"{path}: is looked at on Windows\n".encode())
+        os._exit(70)
+
+
 def _check_closed(path: Any) -> None:
     if not Path(path).is_file():
         return
+    _OURS.looks = True
+    try:
+        _check_no_descriptor(path)
+    finally:
+        _OURS.looks = False
+
+
+def _check_no_descriptor(path: Any) -> None:
     number = Path(path).stat().st_ino
     for link in Path("/proc/self/fd").iterdir():
         try:

@@ -28,7 +28,7 @@ from usersessionmon.notify.settings import (
     TemplateSettings,
 )
 from usersessionmon.strict import BadValueError, build, nearest, refuse, shown
-from usersessionmon.system import places
+from usersessionmon.system import places, users
 from usersessionmon.watching.settings import HeartbeatSettings, ReportSettings
 from usersessionmon.windows.settings import WindowsSettings
 
@@ -247,8 +247,7 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError as error:
         raise UserError(
-            f"{path}: may not be read by this user ({error.strerror}): use sudo, or join the "
-            "group user-session-monitor"
+            f"{path}: may not be read by this user ({error.strerror}): {users.MORE_RIGHTS}"
         ) from error
 
 

@@ -19,11 +19,12 @@ import yaml
 
 from .errors import UserError
 from .strict import ENVIRONMENT, Document, nearest, parse_document, place_of, read_document, shown
+from .system.places import RUN
 
 PREFIX = "USM__"
 DROP_INS = "conf.d"
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
-SERVICE_CREDENTIALS = "/run/credentials/user-session-monitor.service"
+SERVICE_CREDENTIALS = str(RUN / "credentials/user-session-monitor.service")
 """Where the running service's are, for commands that its administrator gives."""
 _STR, _NULL, _MAP = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "null", "map"))
 

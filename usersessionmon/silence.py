@@ -15,6 +15,7 @@ from typing import NamedTuple
 from usersessionmon.clock import Clock
 from usersessionmon.host import connections
 from usersessionmon.model import Batch, Notice, Record
+from usersessionmon.system.places import ETC, PROC
 
 LOOK_SECONDS = 30.0
 """How often the connections are looked at.  One that is seen twice was no mere probe."""
@@ -43,7 +44,7 @@ class Silent(NamedTuple):
 class Connected:
     """The connections to this host's sshd, asked for often and cheaply."""
 
-    def __init__(self, clock: Clock, proc: Path = Path("/proc"), etc: Path = Path("/etc")) -> None:
+    def __init__(self, clock: Clock, proc: Path = PROC, etc: Path = ETC) -> None:
         self._clock = clock
         self._proc = proc
         self._etc = etc

@@ -6,10 +6,11 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
+
+from usersessionmon.system.places import RUN
 
 UNIT = "user-session-monitor.service"
-_SYSTEMD = Path("/run/systemd/system")
+_SYSTEMD = RUN / "systemd/system"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SECONDS = 90
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from usersessionmon.system.host import TICKS
+from usersessionmon.system.places import PROC, RUN
 
 from .files import text_of
 
@@ -66,7 +67,7 @@ class LogindSession:
 class Host:
     """The live host, by /proc and /run."""
 
-    def __init__(self, proc: Path = Path("/proc"), run: Path = Path("/run")) -> None:
+    def __init__(self, proc: Path = PROC, run: Path = RUN) -> None:
         self.proc = proc
         self.run = run
         self._ticks = TICKS

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from usersessionmon.system import users
 from usersessionmon.system.files import AT_ONCE, BYTES
+from usersessionmon.system.places import ETC
 
-_CONFIG = Path("/etc/ssh/sshd_config")
+_CONFIG = ETC / "ssh/sshd_config"
 _DEFAULT = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 _MOST = 1024 * 1024
 _LINES = 20_000

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from usersessionmon.system.places import ROOT
+
 from . import utmp
 from .utmp import Down, Login
 
 SAME_LOGIN_US = 10_000_000
-WTMP = Path("/var/log/wtmp")
+WTMP = ROOT / "var/log/wtmp"
 
 
 def ups_and_downs(file: Path = WTMP) -> list[Down]:

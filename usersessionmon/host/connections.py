@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from usersessionmon.system.places import ETC, PROC
+
 from .alive import Host
 from .files import text_of
 
@@ -46,7 +48,7 @@ class _Socket(NamedTuple):
         return int(self.local.rpartition(":")[2], 16)
 
 
-def sshd_ports(proc: Path = Path("/proc"), etc: Path = Path("/etc")) -> frozenset[int]:
+def sshd_ports(proc: Path = PROC, etc: Path = ETC) -> frozenset[int]:
     """The ports on which this host's own sshd listens; empty where there is none to be seen.
 
     Of another's namespace (a container's) is what has a number of its own there.
@@ -65,7 +67,7 @@ def sshd_ports(proc: Path = Path("/proc"), etc: Path = Path("/etc")) -> frozense
     return frozenset(ports)
 
 
-def connections(ports: frozenset[int], proc: Path = Path("/proc")) -> frozenset[str] | None:
+def connections(ports: frozenset[int], proc: Path = PROC) -> frozenset[str] | None:
     """The established connections to these ports, each by both its ends; None: not to be seen."""
     if not ports or not (proc / "net/tcp").exists():
         return None
@@ -76,7 +78,7 @@ def connections(ports: frozenset[int], proc: Path = Path("/proc")) -> frozenset[
     )
 
 
-def established(proc: Path = Path("/proc")) -> dict[str, tuple[str, int]]:
+def established(proc: Path = PROC) -> dict[str, tuple[str, int]]:
     """Each connection's inode, with the other end's address and port."""
     found = {}
     for one in _sockets(proc):

@@ -19,13 +19,13 @@ from datetime import tzinfo
 from pathlib import Path
 
 from usersessionmon.system import host as kernel
+from usersessionmon.system.places import ETC, ROOT
 from usersessionmon.system.zone import library_zone
 
 from .alive import Host
 from .files import text_of
 
 _MOST = 64 * 1024
-_ROOT = Path("/")
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _OWN_ID = rf"^(?:\S+ ){{4}}{_BOOT_ID} "
 FIRST_SLACK_US = 50_000
@@ -56,10 +56,10 @@ class OsRelease:
         return (*exact, self.id, *self.id_like)
 
 
-def host_names(root: Path = _ROOT) -> frozenset[str]:
+def host_names(root: Path = ROOT) -> frozenset[str]:
     """The names by which this host may appear in its own log, each as it is and in small letters:
     the kernel's, /etc/hostname's, those that /etc/hosts knows for them, and their short forms."""
-    names = set(kernel.nodes()) if root == _ROOT else set()
+    names = set(kernel.nodes()) if root == ROOT else set()
     for line in _lines(root / "etc/hostname"):
         names.update(line.split()[:1])
     for line in _lines(root / "etc/hosts"):
@@ -71,7 +71,7 @@ def host_names(root: Path = _ROOT) -> frozenset[str]:
     return frozenset(name for name in names if name and not name.startswith("localhost"))
 
 
-def primary_address(root: Path = _ROOT) -> str | None:
+def primary_address(root: Path = ROOT) -> str | None:
     """The address that this host uses towards the world; no packet is sent.
 
     Without a route: the first address of the kernel's table that is not the loopback's, else None.
@@ -85,13 +85,13 @@ def primary_address(root: Path = _ROOT) -> str | None:
     return next(_local_addresses(root), None)
 
 
-def boot_id(root: Path = _ROOT) -> str | None:
+def boot_id(root: Path = ROOT) -> str | None:
     """This boot's id, 32 hex digits, as the journal writes it; None where the kernel tells none."""
     text = _text(root / _BOOT_ID[1:]).strip().replace("-", "").lower()
     return text if re.fullmatch(r"[0-9a-f]{32}", text) else None
 
 
-def boot_began_us(now_us: int, root: Path = _ROOT) -> int | None:
+def boot_began_us(now_us: int, root: Path = ROOT) -> int | None:
     """Before this moment (microseconds UTC) nothing is of the boot that ``boot_id`` names;
     ``now_us`` is the present.
 
@@ -123,7 +123,7 @@ def boot_of(boot: str | None, began_us: int | None) -> Callable[[int], str | Non
 
 def os_release(path: Path | None = None) -> OsRelease:
     """What distribution this is; all empty when the file is missing."""
-    paths = (Path("/etc/os-release"), Path("/usr/lib/os-release")) if path is None else (path,)
+    paths = (ETC / "os-release", ROOT / "usr/lib/os-release") if path is None else (path,)
     for candidate in paths:
         values = dict(_assignments(_lines(candidate)))
         if values:
@@ -134,7 +134,7 @@ def os_release(path: Path | None = None) -> OsRelease:
     return OsRelease()
 
 
-def local_zone(root: Path = _ROOT, environment: str | None = None) -> tzinfo:
+def local_zone(root: Path = ROOT, environment: str | None = None) -> tzinfo:
     """The host's time zone, with its summer times past and to come.
 
     ``environment`` is TZ's value (None: that of this process); then /etc/localtime; without either

@@ -228,10 +228,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
             yield None
             return
     except PermissionError as error:
-        raise TroubleError(
-            f"{file}: may not be read by this user: use sudo, or join the group "
-            "user-session-monitor"
-        ) from error
+        raise TroubleError(f"{file}: may not be read by this user: {users.MORE_RIGHTS}") from error
     _check_regular(file)
     try:
         if file.stat().st_size == 0:

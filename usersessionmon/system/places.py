@@ -13,10 +13,15 @@ if sys.platform == "win32":
     CONFIG = BASE / "config.yaml"
     STATE = str(BASE / "state")
     RULES = str(BASE / "rules.d")
+    ROOT = Path("<none>")
 else:
     BASE = Path("/etc") / NAME
     CONFIG = BASE / "config.yaml"
     STATE, RULES = _LINUX_STATE, _LINUX_RULES
+    ROOT = Path("/")
+    """Below it the host says what it is.  On Windows everybody may make C:\\proc or C:\\etc: a name
+    that no file there can have is taken for it."""
+PROC, ETC, RUN = ROOT / "proc", ROOT / "etc", ROOT / "run"
 
 
 def is_absolute(path: str) -> bool:

@@ -18,6 +18,8 @@ class Account(NamedTuple):
 if sys.platform == "win32":
     import ctypes
 
+    MORE_RIGHTS = "open the terminal as administrator"
+
     def is_root() -> bool:
         """Whether this process has an administrator's rights (and was given them: "Run as
         administrator")."""
@@ -39,6 +41,9 @@ if sys.platform == "win32":
 else:
     import grp
     import pwd
+
+    MORE_RIGHTS = "use sudo, or join the group user-session-monitor"
+    """How one comes to read what is the service's."""
 
     def is_root() -> bool:
         return os.geteuid() == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from usersessionmon.clock import Clock, Waker
 from usersessionmon.config import Settings
 from usersessionmon.entries import Entry, entry
+from usersessionmon.errors import UserError
 from usersessionmon.host import boots, facts
 from usersessionmon.model import Change, Record
 from usersessionmon.rollcall import RollCall
@@ -22,7 +23,7 @@ from usersessionmon.sources.journal import JournalSource
 from usersessionmon.sources.journal_boots import last_entries
 from usersessionmon.sources.tail import TailSource
 from usersessionmon.stock import doubted, take_stock, witness
-from usersessionmon.system.host import node
+from usersessionmon.system.host import IS_WINDOWS, node
 
 from .here import Here
 from .windows import choice_of, open_servers
@@ -37,10 +38,14 @@ def rules_of(settings: Settings, os_ids: tuple[str, ...]) -> RuleSet:
 
 
 def choose_source(settings: Settings, rules: RuleSet) -> Choice:
-    """Which log is followed, and why."""
+    """Which log is followed, and why.  Raises UserError where none can be meant."""
     windows = choice_of(settings)
     if windows is not None:
         return windows
+    if IS_WINDOWS and not settings.monitor.log_file:  # a distribution's would be anybody's there
+        raise UserError(
+            "monitor.source: on Windows file needs monitor.log_file, and there is no journal"
+        )
     distro = rules.distro
     choice = choose(
         settings.monitor.source.value,
