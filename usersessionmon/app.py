@@ -207,8 +207,8 @@ class Monitor:
                 self.notifier.ready(f"following {self.source.name}")
             if not at_end:
                 continue
-            if self.once:
-                break
+            if self.once and self.pipeline.desktops.patience(self.clock.monotonic()) is None:
+                break  # of a Windows desktop, what may still be joined is waited for
             self._tidy()
             self.waker.wait(self._wait_seconds(), self.source.descriptors())
         if not self.once:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from usersessionmon.clock import SystemClock
 from usersessionmon.config import Settings, find_config, load
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.notify.courier import BatchChannel
@@ -27,7 +28,7 @@ from usersessionmon.wiring.here import look_around, zone_of
 from usersessionmon.wiring.log import choose_source, rules_of
 from usersessionmon.wiring.monitor import CONFIG, config_problems
 from usersessionmon.wiring.notices import channels_of
-from usersessionmon.wiring.windows import why_not_live
+from usersessionmon.wiring.windows import try_servers
 
 from .common import folder_of, state_of
 from .output import say, say_json
@@ -145,8 +146,11 @@ def _source(settings: Settings) -> list[tuple[bool, str]]:
     if choice.kind == "journal":
         return [*found, (True, f"the journal: {choice.why}")]
     if choice.kind == "windows":
-        found += [(False, line) for line in why_not_live()]
-        return found or [(True, f"{choice.path}: {choice.why}")]
+        return [
+            *found,
+            (True, f"{choice.path}: {choice.why}"),
+            *try_servers(settings, SystemClock()),
+        ]
     if not os.access(choice.path, os.R_OK):
         if not found:
             found.append((False, f"{choice.path}: cannot be read"))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from usersessionmon.clock import Clock
 from usersessionmon.config import Settings, SourceKind
 from usersessionmon.errors import UserError
 from usersessionmon.sources.auto import Choice
 from usersessionmon.system.host import IS_WINDOWS
+from usersessionmon.windows.asking import ask
+from usersessionmon.windows.errors import sentence
 from usersessionmon.windows.live import LiveEventLog
+from usersessionmon.windows.probing import probe, short
 from usersessionmon.windows.servers import NAME, WindowsSource
 from usersessionmon.windows.settings import WindowsServer
 from usersessionmon.windows.subscription import Means
@@ -47,6 +51,25 @@ def why_not_live() -> Sequence[str]:
     except UserError as error:
         return error.lines
     return ()
+
+
+def try_servers(settings: Settings, clock: Clock) -> Iterator[tuple[bool, str]]:
+    """Each server tried, with what is wrong with it and how it is mended.  Raises UserError where
+    that cannot be done on this system."""
+    fine: dict[str, list[str]] = {}
+    for answer in ask(servers_of(settings), LiveEventLog(), partial(probe, clock.now_us())):
+        label = answer.server.label
+        if answer.found is None:
+            if answer.error is not None:
+                yield False, f"{label}: {sentence(answer.error)}"
+            continue
+        channel, ok, text = answer.found
+        if ok:
+            fine.setdefault(label, []).append(short(channel))
+        if text:
+            yield ok, f"{label}: {short(channel)}: {text}"
+    for label, channels in fine.items():
+        yield True, f"{label}: {', '.join(channels)} can be read"
 
 
 def open_servers(
