@@ -174,6 +174,8 @@ def test_nobody_logs_in_for_the_first_time_twice() -> None:
     assert oddities(taken, comes(0, user="alice"), goes(1, 0), comes(2 * DAY, user="Alice")) == []
     assert Oddity.FIRST_LOGIN in oddities(taken, comes(3 * DAY, user="bob"))
     assert oddities(taken, back(4 * DAY, user="BOB")) == []
+    assert oddities(taken, back(5 * DAY, user="carol")) == [], "her desktop is older than we are"
+    assert oddities(taken, comes(6 * DAY, user="carol", session="win:x")) == []
     linux = watch(DetectSettings(first_login=FirstLoginSettings(days=1)))
     assert oddities(linux, login(0, user="alice"), login(2 * DAY, user="Alice")) == [
         Oddity.FIRST_LOGIN

@@ -29,7 +29,8 @@ class Host:
 
 
 class FirstLogin:
-    """Silent until the host's logins of some days are known."""
+    """Silent until the host's logins of some days are known.  Who comes back to a desktop that
+    lived on has been there before, whether that was seen or not."""
 
     def __init__(self, settings: FirstLoginSettings) -> None:
         self._days_us = settings.days * DAY_US
@@ -44,7 +45,8 @@ class FirstLogin:
         key = user_key(change, change.user)
         host = self._hosts.get(name) or Host(us)
         found = None
-        if self._users.get(key) is None and us - host.since_us >= self._days_us:
+        known = self._users.get(key) is not None or change.again
+        if not known and us - host.since_us >= self._days_us:
             found = Finding(Oddity.FIRST_LOGIN, total=host.logins, since_us=host.since_us)
         if change.doubt is None:
             host.logins += 1
