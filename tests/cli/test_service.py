@@ -187,7 +187,9 @@ class Windows:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     base = tmp_path / "ProgramData"
-    return Site(base, base / "state", base / "config.yaml", tmp_path / "python.exe", tmp_path)
+    return Site(
+        base, base / "state", base / "config.yaml", tmp_path / "python.exe", tmp_path, False
+    )
 
 
 def test_the_installation_can_be_done_again(site: Site) -> None:
@@ -330,6 +332,7 @@ def test_its_whole_life(tmp_path: Path, system: dict[str, str]) -> None:
     assert parts((base / "task.xml").read_bytes())["/Task/Actions/Exec/Arguments"].endswith(
         str(base / "state/monitor.log")
     )
+    assert "--config" not in (base / "task.xml").read_bytes().decode("utf-16")
     found = windows(tmp_path, "service", "status", "--json", more=system)
     assert found.returncode == 1, "nobody holds the lock"
     assert json.loads(found.stdout) == {
@@ -376,6 +379,20 @@ def test_a_wrong_configuration_is_told_before_all_else(
     found = windows(tmp_path, "service", "install", admin=True, more=system)
     assert found.returncode == 2 and "languag" in found.stderr
     assert not Path(system["NOTED"]).exists()
+
+
+def test_a_configuration_elsewhere_is_the_tasks_and_is_closed_too(
+    tmp_path: Path, system: dict[str, str]
+) -> None:
+    config = tmp_path / "my own.yaml"
+    words = ("--config", str(config), "service", "install")
+    found = windows(tmp_path, *words, admin=True, more=system)
+    assert found.returncode == 2 and "there is no such configuration file" in found.stderr
+    config.write_text("language: en\n", encoding="utf-8")
+    done(tmp_path, *words, admin=True, more=system)
+    task = (tmp_path / "ProgramData/user-session-monitor/task.xml").read_bytes().decode("utf-16")
+    assert f'--config "{config}" run' in task
+    assert f"icacls.exe {config} /inheritance:r" in Path(system["NOTED"]).read_text("utf-8")
 
 
 def test_why_it_ended_stands_in_its_log(tmp_path: Path) -> None:

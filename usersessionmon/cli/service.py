@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PureWindowsPath
 
-from usersessionmon.config import SYSTEM_CONFIG, load
+from usersessionmon.config import SYSTEM_CONFIG, find_config, load
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.store.place import holder
 from usersessionmon.system import places, users
@@ -101,16 +101,20 @@ def _steps(options: argparse.Namespace, site: Site) -> Iterator[Step]:
 def _site(options: argparse.Namespace) -> Site:
     """This host's; where there is no Windows, that of one as it is by default.  Raises UserError
     when the configuration is wrong: the service would only end again and again."""
+    given = options.config is not None
     if sys.platform == "win32":
-        config = Path(os.path.abspath(options.config or SYSTEM_CONFIG))  # noqa: PTH100 - no links
+        config = (find_config(options.config) if given else None) or SYSTEM_CONFIG
+        config = Path(os.path.abspath(config))  # noqa: PTH100 - as it is called, links and all
         settings = load(config if config.exists() else None)
         system = Path(os.environ.get("SYSTEMROOT") or r"C:\Windows") / "System32"
-        site = Site(places.BASE, Path(settings.state.dir), config, Path(sys.executable), system)
+        state, python = Path(settings.state.dir), Path(sys.executable)
+        site = Site(places.BASE, state, config, python, system, given)
     else:
         base = PureWindowsPath(r"C:\ProgramData", places.NAME)
-        config = PureWindowsPath(options.config) if options.config else base / "config.yaml"
+        config = PureWindowsPath(options.config) if given else base / "config.yaml"
         python = PureWindowsPath(r"C:\Program Files", places.NAME, "Scripts", "python.exe")
-        site = Site(base, base / "state", config, python, PureWindowsPath(r"C:\Windows\System32"))
+        system = PureWindowsPath(r"C:\Windows\System32")
+        site = Site(base, base / "state", config, python, system, given)
     if not all(str(path).isprintable() and '"' not in str(path) for path in site):
         raise UserError("--config: no path of Windows has such characters")
     return site

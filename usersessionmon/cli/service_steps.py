@@ -37,6 +37,8 @@ class Site(NamedTuple):
     python: PurePath
     system: PurePath
     """Windows' System32: a program by its whole path is no other of that name."""
+    is_given: bool
+    """The configuration is another than the default one."""
 
     @property
     def task_file(self) -> PurePath:
@@ -49,7 +51,8 @@ class Site(NamedTuple):
     def words(self) -> tuple[str, ...]:
         """What the task runs."""
         program = (str(self.python), "-I", "-m", "usersessionmon")
-        return (*program, "--config", str(self.config), "run", "--log-file", str(self.log))
+        config = ("--config", str(self.config)) if self.is_given else ()
+        return (*program, *config, "run", "--log-file", str(self.log))
 
 
 def install(site: Site, account: Account, *, has_config: bool) -> Iterator[Step]:
