@@ -150,6 +150,7 @@ def test_no_duration_below_nought() -> None:
         ({"TargetUserName": "x", "SubStatus": "0xc000006a"}, "x", None, True, "PC7"),
         ({"TargetUserName": "x", "Status": "0xC000006D"}, "x", None, None, "PC7"),
         ({"TargetUserName": "x", "Status": "0xC0000234"}, "x", None, True, "PC7"),
+        ({"TargetUserName": "x", "WorkstationName": "srv01"}, "x", None, None, None),
         ({"IpAddress": "::ffff:192.0.2.1"}, None, "192.0.2.1", None, None),
         ({"IpAddress": "fe80::1%12", "TargetUserName": "x"}, "x", "fe80::1%12", None, None),
     ],
@@ -157,7 +158,8 @@ def test_no_duration_below_nought() -> None:
 def test_a_failure(
     fields: dict[str, str], user: str | None, ip: str | None, valid: bool | None, client: str | None
 ) -> None:
-    host = Host(SECURITY).give(0, SECURITY, 4625, LogonType=3, WorkstationName="PC7", **fields)
+    more = {"LogonType": "3", "WorkstationName": "PC7"} | fields
+    host = Host(SECURITY).give(0, SECURITY, 4625, **more)
     (change,) = host.changes
     assert (change.kind, change.times) == (ChangeKind.LOGIN_FAILED, 1)
     assert (change.user, change.ip, change.valid_user) == (user, ip, valid)
@@ -355,6 +357,26 @@ def test_an_own_disconnect_is_nobody_elses() -> None:
     host = Host(LSM).desktop(0, 21, "alice", 6).give(60, LSM, 39, TargetSession=6, Source=6)
     host.why(60, 6, 11).desktop(60.1, 24, "alice", 6).finish()
     assert [(change.reason, change.by_user) for change in host.logouts] == [(Reason.USER, None)]
+
+
+def test_logged_off_by_another_session() -> None:
+    host = Host(LSM).desktop(0, 21, "alice", 6).desktop(1, 21, "bob", 8).desktop(60, 23, "alice", 6)
+    host.give(60.1, LSM, 39, TargetSession=6, Source=8).why(60.1, 6, 11).finish()
+    (logout,) = host.logouts
+    assert (logout.reason, logout.abnormal, logout.by_user) == (Reason.KILLED, True, "bob")
+
+
+def test_disconnected_and_then_logged_off_lives_on_no_more() -> None:
+    host = Host(LSM).desktop(0, 21, "alice", 6).desktop(60, 24, "alice", 6)
+    host.desktop(60.2, 23, "alice", 6).finish()
+    assert [change.kept for change in host.logouts] == [False]
+
+
+def test_live_who_leaves_is_told_before_who_comes_to_the_same_session() -> None:
+    for channels in ((LSM,), ALL):
+        host = Host(*channels, patient=False).desktop(0, 21, "alice", 2).wait(0, 5)
+        host.why(60, 2, 11).desktop(60, 24, "alice", 2).desktop(60.5, 25, "alice", 2).wait(61, 15)
+        assert [kind for kind, _ in host.told()] == ["login", "logout", "login"]
 
 
 def test_who_comes_in_later_has_thrown_nobody_out() -> None:

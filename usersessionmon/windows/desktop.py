@@ -73,6 +73,7 @@ def _arrive(book: Book, record: Record, event: WindowsEvent) -> None:
         _reopened(book, record, before)
     place = address(event.fields.get("Address")) or passed_by(book, user, record.time.us)
     _name_taker(book, record, ts, user, place)
+    _close_door(book, ts)
     session, row = _desk(book, record, event, ts, user, again=again)
     conn = _from_security(book, record, user)
     if conn is None:
@@ -170,10 +171,21 @@ def _there(book: Book, record: Record, ts: str | None) -> Conn | None:
     return conn
 
 
+def _close_door(book: Book, ts: str) -> None:
+    """Who was in this session before is told to have left before somebody is told to be in it."""
+    if not book.patient:  # a replay keeps the order of the log by itself
+        for conn in list(book.lately()):
+            if conn.ts == ts:
+                book.settle(conn)
+
+
 def _logged_off(book: Book, record: Record, event: WindowsEvent) -> None:
     ts = event.fields.get("SessionID")
     conn = _there(book, record, ts)
     book.log.desks.pop(ts or "", None)
+    for left in book.lately():
+        if left.ts == ts:
+            left.kept = False  # disconnected, and then logged off at once
     if conn is None:
         return
     book.end(conn, record, "23", Reason.USER, wait=REASON_SECONDS)
@@ -209,17 +221,21 @@ def _explain(book: Book, conn: Conn, record: Record, code: int) -> None:
         reason = Reason.UNKNOWN
     if code == 0 and any(abs(record.time.us - at) <= SAME_US for at, _ in book.log.broken):
         reason = Reason.NETWORK
-    source = book.log.sources.get(conn.ts or "")
-    by = None if source is None or abs(record.time.us - source[0]) > _HINT_US else source[1]
-    if by is not None and by != conn.ts:
+    if _is_anothers(book, conn.ts or "", record):
         reason = Reason.KILLED
-        taker = book.of_ts(by)
+        taker = book.of_ts(book.log.sources[conn.ts or ""][1])
         if taker is not None:
             conn.by_user, conn.by_ip = taker.user, taker.ip
     elif code == OWN:
         reason = Reason.USER
     conn.reason = reason
     conn.abnormal = reason in {Reason.NETWORK, Reason.TIMEOUT, Reason.KILLED}
+
+
+def _is_anothers(book: Book, ts: str, record: Record) -> bool:
+    """Whether another session has just asked for the end of this one."""
+    source = book.log.sources.get(ts)
+    return source is not None and source[1] != ts and abs(record.time.us - source[0]) <= _HINT_US
 
 
 def _recent(hint: tuple[int, int] | None, record: Record) -> int | None:
@@ -243,7 +259,7 @@ def _reason(book: Book, record: Record, event: WindowsEvent) -> None:
         return
     book.log.reasons[ts] = (record.time.us, code)
     _bound(book.log.reasons)
-    if code not in _AFTER:
+    if code not in _AFTER and not _is_anothers(book, ts, record):
         return
     for conn in book.lately():
         ended = conn.end_us if conn.ts == ts and conn.end_by == "23" else None

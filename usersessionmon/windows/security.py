@@ -267,7 +267,9 @@ def _failed(book: Book, record: Record, event: WindowsEvent) -> None:
     known = valid_user(fields.get("Status"), fields.get("SubStatus"))
     if by_sshd and user == NO_USER:
         user, known = None, False
-    remote = kind not in {2, 11} and not by_sshd
+    client = fields.get("WorkstationName")
+    if kind in {2, 11} or by_sshd or place is not None or _is_own(record, client):
+        client = None
     book.out.append(
         Change(
             kind=ChangeKind.LOGIN_FAILED,
@@ -276,12 +278,18 @@ def _failed(book: Book, record: Record, event: WindowsEvent) -> None:
             service="sshd" if by_sshd else "windows",
             user=user,
             ip=place,
-            client_host=fields.get("WorkstationName") if place is None and remote else None,
+            client_host=client,
             port=port(fields.get("IpPort")) if place is not None else None,
             valid_user=known,
             domain=fields.get("TargetDomainName"),
         )
     )
+
+
+def _is_own(record: Record, name: str | None) -> bool:
+    """Whether a workstation's name is this host's: NetBIOS names have 15 letters."""
+    own = (record.host or "").partition(".")[0].casefold()
+    return name is not None and name.casefold() in {own, own[:15]}
 
 
 def _given(book: Book, record: Record, event: WindowsEvent) -> None:
