@@ -14,9 +14,13 @@ import re
 import sys
 import threading
 import traceback
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -303,7 +307,7 @@ class World:
         if one.spent:
             self.complain(f"{one.kind} used after it failed")
             raise error(6, "EvtNext", "")
-        found = self._behind(one)[:Count]
+        found = list(islice(self._behind(one), Count))
         code = self.hosts[one.host].down or self.trouble("EvtNext", one.host, one.path)
         code = code or (15011 if one.stale else 0)
         code = code or (1734 if len(found) > self.hosts[one.host].bound else 0)
@@ -316,12 +320,14 @@ class World:
             raise error(code, "EvtNext", "")
         return tuple(self.make("event", host=one.host, path=one.path, what=e) for e in found)
 
-    def _behind(self, one: Handle) -> list[Event]:
+    def _behind(self, one: Handle) -> Iterator[Event]:
         assert one.channel is not None
         events = one.channel.events
         if one.reverse:
-            return [e for e in reversed(events) if e.number < one.cursor and one.what(e)]
-        return [e for e in events if e.number > one.cursor and one.what(e)]
+            end = bisect_left(events, one.cursor, key=attrgetter("number"))
+            return (events[i] for i in reversed(range(end)) if one.what(events[i]))
+        first = bisect_right(events, one.cursor, key=attrgetter("number"))
+        return (events[i] for i in range(first, len(events)) if one.what(events[i]))
 
     def EvtRender(self, Event: Any, Flags: int, Context: Any = None) -> str:
         self.must(Context is None)
@@ -463,6 +469,7 @@ def predicate(query: str | None) -> Callable[[Event], bool]:
     return fits
 
 
+@cache
 def id_of(xml: str) -> int:
     found = re.search(r"<EventID[^>]*>(\d+)<", xml)
     assert found is not None

@@ -13,6 +13,7 @@ from usersessionmon.watching import heartbeat, report, servers, understanding
 from usersessionmon.watching.down import DOWN_FROM, DOWN_TO
 from usersessionmon.watching.numbers import whole
 from usersessionmon.windows import standing
+from usersessionmon.windows.channels import SHORT
 
 from .output import cell, micros_text, say, span_text
 
@@ -115,4 +116,5 @@ def _server_words(one: dict[str, Any]) -> Iterator[str]:
         yield cell(one["error"], 300)
     for channel in one["channels"]:
         if channel["status"] not in {"followed", "pending"}:
-            yield f"without {cell(channel['channel'])} ({channel['status']})"
+            name = SHORT.get(channel["channel"], channel["channel"])
+            yield f"without {cell(name)} ({channel['status']})"

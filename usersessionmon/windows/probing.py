@@ -24,8 +24,11 @@ class Probed(NamedTuple):
 
     channel: str
     ok: bool
+    """Nothing must be mended."""
     text: str
-    """What is wrong or worth knowing, with the way out; empty: it can be read, and all is well."""
+    """What is wrong or worth knowing, with the way out; empty: all is well."""
+    there: bool = True
+    """It can be read."""
 
 
 def probe(now_us: int, server: WindowsServer, session: Session) -> Iterator[Probed]:
@@ -39,7 +42,7 @@ def probe(now_us: int, server: WindowsServer, session: Session) -> Iterator[Prob
             if kind not in {Treatment.DENIED, Treatment.ABSENT, Treatment.USELESS}:
                 raise
             optional = kind is Treatment.ABSENT and channel not in NEEDED
-            yield Probed(channel, optional, sentence(error))
+            yield Probed(channel, optional, sentence(error), there=False)
             continue
         yield _kept(channel, session, now_us)
 

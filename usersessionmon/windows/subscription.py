@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 
 from usersessionmon.clock import Clock
 from usersessionmon.model import Record
+from usersessionmon.strict import shown
 
 from .channels import FORWARDED
 from .errors import Treatment, sentence, treatment
@@ -198,7 +199,7 @@ class Server:
             self._last_us = record.time.us
             event = record.windows
             if event is not None and (event.channel, event.id) in CLEARED:
-                self._say(feed, f"the log {event.channel} of {event.origin} was cleared")
+                self._say(feed, f"the log {event.channel} of {shown(event.origin)} was cleared")
         self._sink.put(Taken(feed.channel, mark, record))
 
     def _record(self, feed: Feed, xml: str) -> Record | None:

@@ -63,8 +63,8 @@ def try_servers(settings: Settings, clock: Clock) -> Iterator[tuple[bool, str]]:
             if answer.error is not None:
                 yield False, f"{label}: {sentence(answer.error)}"
             continue
-        channel, ok, text = answer.found
-        if ok:
+        channel, ok, text, there = answer.found
+        if there:
             fine.setdefault(label, []).append(short(channel))
         if text:
             yield ok, f"{label}: {short(channel)}: {text}"
