@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -113,6 +114,20 @@ def test_an_event_log_on_standard_input() -> None:
     data = (SAMPLES / "openssh-invalid-user.evtx").read_bytes()
     assert told("-", input=data) == [("login_failed", "hacker")] * 5
     assert told("-", input=gzip.compress(data)) == [("login_failed", "hacker")] * 5
+
+
+@needs_samples
+def test_chains_that_never_end_are_not_followed(tmp_path: Path) -> None:
+    """A program of its own: the parser would hold this one for ever."""
+    pytest.importorskip("evtx", reason="the evtx package is not installed")
+    data = bytearray((SAMPLES / "openssh-invalid-user.evtx").read_bytes())
+    slots = (struct.unpack_from("<I", data, 4096 + 128 + 4 * slot)[0] for slot in range(64))
+    one, two = [at for at in slots if at][:2]
+    struct.pack_into("<I", data, 4096 + one, two)
+    struct.pack_into("<I", data, 4096 + two, one)
+    path = tmp_path / "loop.evtx"
+    path.write_bytes(data)
+    assert told(str(path)) == [("login_failed", "hacker")] * 5
 
 
 @needs_samples

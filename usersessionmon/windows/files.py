@@ -34,6 +34,11 @@ _EVENTS = 256
 """Of an export, given at once."""
 _RECORDS_MOST = 4096
 """So many never fit into a chunk."""
+_TEXT_MOST = 32 * 1024**2
+"""Characters of a chunk's events, which real ones are far from: small records that refer to one
+large template again and again could fill the memory."""
+_TABLES = (128, 512)
+"""Where in a chunk its tables stand."""
 _HEADER = struct.pack("<8sQQQIHHHH", b"ElfFile\0", 0, 0, 2, 128, 1, 3, HEAD, 1).ljust(HEAD, b"\0")
 
 
@@ -200,9 +205,15 @@ class _Evtx:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             try:
-                file = io.BytesIO(_HEADER + data.ljust(CHUNK, b"\0"))
+                file = io.BytesIO(_HEADER + _without_tables(data.ljust(CHUNK, b"\0")))
                 parser = self._parser(file, number_of_threads=1, indent=False, skip_errors=True)
-                found.extend(map(_entry, parser.records()))
+                size = 0
+                for one in parser.records():
+                    found.append(_entry(one))
+                    size += len(found[-1].xml)
+                    if size > _TEXT_MOST:
+                        self.lost += 1
+                        break
             except BaseException as error:  # a panic of the library is no Exception
                 if isinstance(error, KeyboardInterrupt | SystemExit):
                     raise
@@ -212,6 +223,12 @@ class _Evtx:
         self.lost += max(0, missing, len(told))
         found.sort(key=_number)
         return found
+
+
+def _without_tables(chunk: bytes) -> bytes:
+    """A chunk's tables of names and templates are chains that only make looking them up quicker.
+    A damaged link that leads back would have the parser follow it for ever."""
+    return chunk[: _TABLES[0]] + bytes(_TABLES[1] - _TABLES[0]) + chunk[_TABLES[1] :]
 
 
 def _entry(found: Any) -> Entry:
