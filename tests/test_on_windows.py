@@ -17,6 +17,7 @@ from .feishu_double import FeishuDouble
 from .program.running import append, login, logout, until, write_config
 from .windows_host import done, environment, windows
 
+SAMPLES = Path(__file__).parents[2] / "shared/samples/windows"
 _HELP = """
 from tests.windows_host import become
 become()
@@ -143,6 +144,27 @@ def test_notices_are_sent(tmp_path: Path, log: Path) -> None:
             "alice",
             "bob",
         ]
+
+
+def test_a_host_is_claimed(tmp_path: Path, log: Path) -> None:
+    words = ("--config", str(write_config(tmp_path, log)))
+    done(tmp_path, *words, "run", "--once")
+    alice = {"USERNAME": "alice"}
+    done(tmp_path, *words, "claim", "web-1", "--for", "1h", "--note", "测试", more=alice)
+    assert "alice" in done(tmp_path, *words, "claim", "--list")
+    found = windows(tmp_path, *words, "release", "web-1", more={"USERNAME": "bob"})
+    assert found.returncode == 1, "it is somebody else's"
+    done(tmp_path, *words, "release", "web-1", more=alice)
+    assert "alice" not in done(tmp_path, *words, "claim", "--list")
+
+
+def test_an_event_log_is_scanned(tmp_path: Path) -> None:
+    samples = sorted(SAMPLES.glob("*.evtx")) if SAMPLES.is_dir() else []
+    if not samples:
+        pytest.skip(f"the samples are not there: {SAMPLES}")
+    said = windows(tmp_path, "scan", "--json", *map(str, samples))
+    assert said.returncode == 0, said.stderr
+    assert {json.loads(line)["event"] for line in said.stdout.splitlines()} >= {"login", "logout"}
 
 
 def test_one_monitor_on_a_state(tmp_path: Path, log: Path) -> None:

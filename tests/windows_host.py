@@ -102,6 +102,7 @@ def become() -> None:
         shutil: {"disk_usage": _disk_usage, "_use_fd_functions": False},
         sys: {"platform": "win32"},
     }
+    facts[os]["getlogin"] = lambda: os.environ["USERNAME"]
     for module, values in facts.items():
         for name, value in values.items():
             setattr(module, name, value)
