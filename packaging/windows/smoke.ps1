@@ -69,18 +69,18 @@ Write-Output '== a virtual environment'
 Show-Result 'a virtual environment' (Test-Path $monitor) "there is no $monitor"
 
 Test-Command 'the version' 0 @('--version') '^user-session-monitor \d'
-Test-Command 'the configuration, the log and the rules' 0 @('check') 'event logs of'
+Test-Command 'the configuration, the log and the rules' 0 @('check') 'local: .*Security.* can be read'
 $log = Join-Path $env:TEMP 'smoke-auth.log'
 Set-Content -Encoding Ascii -Path $log -Value @(
     '2026-11-21T08:15:30Z web-1 sshd[100]: Accepted password for alice from 198.51.100.7 port 50022 ssh2',
     '2026-11-21T08:15:30Z web-1 sshd[100]: pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)')
 Test-Command 'a text log' 0 @('scan', '--json', $log) '"event": "login"'
-Test-Command 'the last hour of this host' 0 @('scan', '--server', $env:COMPUTERNAME, '--channel', 'Security', '--since', '1h')
+Test-Command 'the last hour of this host' 0 @('scan', '--server', 'local', '--channel', 'Security', '--since', '1h')
 if (-not $Unattended) {
     Read-Host 'Lock this desktop (Win+L), unlock it, then press Enter'
     Write-Output 'Give any password now; it is refused, and stands in the log:'
     runas.exe /user:no-such-user cmd.exe
-    Test-Command 'the unlocking and the wrong password' 0 @('scan', '--server', $env:COMPUTERNAME, '--since', '5m') 'no-such-user'
+    Test-Command 'the unlocking and the wrong password' 0 @('scan', '--server', 'local', '--since', '5m') 'no-such-user'
 }
 
 # --- the service ----------------------------------------------------------------------------------
