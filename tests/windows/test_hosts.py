@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from usersessionmon.windows.channels import LSM, OPENSSH, RCM, RDP_CORE, SECURITY, SYSTEM
-from usersessionmon.windows.hosts import Host, Hosts
+from usersessionmon.windows.hosts import MERGED_MOST, Host, Hosts
 from usersessionmon.windows.survey import NAMES_MOST, Survey, Surveyed
 from usersessionmon.windows.xml import Glance
 
@@ -154,3 +154,8 @@ def test_archives_go_by_their_record_ids_and_are_merged_where_these_overlap() ->
         log("other", LSM, "B", first=10, each=90),
     ]
     assert plan(*files) == [(LSM, ("old", "copy")), (LSM, ("new",)), (LSM, ("other",))]
+
+
+def test_not_more_files_are_open_than_may_be() -> None:
+    files = [log(f"{at:03}", LSM, "A") for at in range(MERGED_MOST + 3)]
+    assert [len(paths) for _, paths in plan(*files)] == [MERGED_MOST, 3]

@@ -12,6 +12,9 @@ from .survey import Surveyed, folded
 READ_IN_TURN = (SYSTEM, RCM, RDP_CORE, LSM, OPENSSH, SECURITY)
 """What the small channels say must be known when Security's records come."""
 
+MERGED_MOST = 64
+"""Files that are read side by side; further ones come after them."""
+
 
 class Host(NamedTuple):
     origin: str
@@ -70,7 +73,9 @@ class Hosts:
         ones.sort(key=lambda file: (self.of(file, "").origin, file.spans[channel].first))
         cluster: list[Surveyed] = []
         for file in ones:
-            if cluster and not self._overlap(cluster, file, channel):
+            if cluster and not (
+                len(cluster) < MERGED_MOST and self._overlap(cluster, file, channel)
+            ):
                 yield tuple(cluster)
                 cluster = []
             cluster.append(file)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 _PAGE = 512
 """Records whose numbers are near each other, kept together: two bytes each."""
-_PAGES_MOST = 200_000
-"""Beyond them (a hundred million records, or numbers that somebody made up) nothing new is
+_PAGES_MOST = 40_000
+"""50 MB.  Beyond them (twenty million events, or numbers that somebody made up) nothing new is
 remembered."""
 _MARKS = 65_521
 _AGAIN_MOST = 4
