@@ -174,6 +174,17 @@ def test_what_is_forwarded_twice_is_told_once(world: World) -> None:
     assert [(one.origin, one.record_id) for one in found if one] == [("a", 7), ("a", 6), ("b", 7)]
 
 
+def test_a_forwarded_host_whose_numbers_begin_anew_is_heard(world: World) -> None:
+    world.host("collector", FORWARDED)
+    source, [line] = by_hand([COLLECTOR], ManualClock())
+    line.step()
+    parts = [event(LSM, 1, host="a", second=at, collected=at) for at in (5, 900)]
+    fill(world.hosts["collector"].channels[FORWARDED], parts)
+    line.step()
+    assert ids(source.read(100).records) == [(LSM, 1), (LSM, 1)]
+    source.close()
+
+
 def test_channels_that_the_configuration_names_are_beside_from_the_beginning(world: World) -> None:
     world.host("collector", FORWARDED)
     named = WindowsServer("collector", forwarded=True, channels=("Security", "LSM"))

@@ -54,6 +54,17 @@ def test_the_place_is_there_before_anything_happens(world: World) -> None:
         assert watched.basket.records() == [(LSM, 3)]
 
 
+def test_the_place_is_there_although_the_subscription_fails_at_first(world: World) -> None:
+    logins(world, 1, 2)
+    with Watched() as watched:
+        world.trouble = failing(5, "EvtSubscribe", path=LSM)
+        watched.step()
+        assert watched.basket.marks()[LSM].record_id == 2
+        logins(world, 3)
+        watched.step(300.0)
+        assert watched.basket.records() == [(LSM, 3)]
+
+
 def test_a_record_knows_which_channels_are_read_beside_it(world: World) -> None:
     world.host("rds-2", LSM)
     both = WindowsServer("rds-2", channels=("LSM", "OpenSSH"))

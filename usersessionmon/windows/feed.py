@@ -45,14 +45,17 @@ class Feed:
         self.retry_at = 0.0
         self._from_start = from_start
 
+    def begin(self, session: Session) -> Mark:
+        """Take the place where reading begins, so that there is one to go on from even if nothing
+        happens for long."""
+        mark = Mark() if self._from_start else self._newest(session)
+        self.mark, self.resume = mark, mark.bookmark
+        return mark
+
     def follow(self, session: Session, signal: Signal) -> None:
-        """Subscribe.  Where nothing was read yet, the place is taken first, so that there is one
-        to go on from even if nothing happens for long.  Raises the error for a bookmark that is
-        gone also where another event has its number: then Windows would go on behind that one."""
-        if self.mark is None:
-            mark = Mark() if self._from_start else self._newest(session)
-            self.mark, self.resume = mark, mark.bookmark
-        elif self.resume and self.channel != FORWARDED and not self.is_there(session):
+        """Subscribe.  Raises the error for a bookmark that is gone also where another event has
+        its number: Windows would go on behind that one."""
+        if self.resume and self.channel != FORWARDED and not self.is_there(session):
             raise EventLogError(GAP, "EvtSubscribe", "")
         self.events = session.subscribe(self.channel, self.query, self.resume, signal)
 

@@ -1,7 +1,7 @@
 """A collector's channel: the events of many hosts, in no order between them.
 
-A record's channel, computer and number are those of the host that it comes from, so these three
-are its name; what forwards it may send it twice.
+A record's channel, computer and number are those of the host that it comes from, so with its time
+(numbers may begin anew) they are its name; what forwards it may send it twice.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Collection
 
-from .marks import MOST_COMPUTERS, Learned
+from .marks import MOST_COMPUTERS, Learned, time_of
 
 MOST_KEYS = 50_000
 _COMPUTER = re.compile(r"<Computer>([^<]{1,255})</Computer>")
@@ -27,7 +27,7 @@ class Forwarded:
         seen, of which ``learned`` are known already."""
         self._channels = frozenset(channels)
         self._computers: OrderedDict[str, frozenset[str]] = OrderedDict(learned)
-        self._keys: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        self._keys: OrderedDict[tuple[str, str, str, str], None] = OrderedDict()
 
     def whose(self, xml: str) -> tuple[str, frozenset[str]] | None:
         """(origin, the channels beside); None for what was there before or names no computer."""
@@ -35,7 +35,7 @@ class Forwarded:
         if None in parts:
             return None
         computer, channel, number = (part[1] for part in parts if part is not None)
-        key = computer.casefold(), channel, number
+        key = computer.casefold(), channel, number, time_of(xml)
         if key in self._keys:
             return None
         self._keys[key] = None

@@ -166,10 +166,9 @@ class Server:
             return self._treat(feed, self._session, error)
 
     def _follow(self, feed: Feed, session: Session) -> bool:
-        new = feed.mark is None
+        if feed.mark is None:
+            self._sink.put(Taken(feed.channel, feed.begin(session), None))
         feed.follow(session, self._signal)
-        if new and feed.mark is not None:
-            self._sink.put(Taken(feed.channel, feed.mark, None))
         feed.status, feed.said = Status.FOLLOWED, ""
         return True
 
