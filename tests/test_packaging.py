@@ -61,3 +61,30 @@ def test_the_unit_keeps_what_the_program_needs() -> None:
         assert re.search(f"^{needed}$", unit, re.MULTILINE)
     for harmful in ("ProtectProc", "ProcSubset", "PrivateUsers", "ProtectKernelTunables"):
         assert not re.search(f"^{harmful}=", unit, re.MULTILINE)
+
+
+def test_without_the_library_for_event_logs_the_set_up_goes_on(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    asked = tmp_path / "asked"
+    python.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *find_spec*) echo evtx ;; *) echo "$*" >{asked}; exit 1 ;; esac\n',
+        encoding="utf-8",
+    )
+    python.chmod(0o755)
+    script = '. packaging/common.sh; put_evtx "$1"; echo goes on'
+    done = subprocess.run(
+        ["sh", "-euc", script, "sh", str(python)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told, last = done.stdout.splitlines()
+    assert told.startswith("--> going on without the library evtx")
+    assert (last, done.stderr) == ("goes on", "")
+    needed = asked.read_text(encoding="utf-8").split()
+    assert "--only-binary" in needed
+    assert f'evtx = ["{needed[-1]}"]' in (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+    files = (PROJECT / "usersessionmon/windows/files.py").read_text(encoding="utf-8")
+    assert f"pip install '{needed[-1]}'" in files

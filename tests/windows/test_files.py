@@ -16,6 +16,7 @@ import pytest
 from tests.windows.rendering import NO_SAMPLES, SAMPLES, event, lsm
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.model import Record
+from usersessionmon.windows import seen
 from usersessionmon.windows.archives import Given, read_logs
 from usersessionmon.windows.channels import LSM, RCM, SECURITY, SYSTEM
 from usersessionmon.windows.files import logs_in, open_log
@@ -242,13 +243,22 @@ def test_what_two_files_hold_is_given_once(tmp_path: Path) -> None:
 
 
 def test_the_same_numbers_at_another_time_are_other_events() -> None:
-    seen = Seen()
-    assert [seen.is_new("a", LSM, 7, us) for us in (1, 1, 2, 1, 2, 3)] == [
+    read_ = Seen()
+    assert [read_.is_new("a", LSM, 7, us) for us in (1, 1, 2, 1, 2, 3)] == [
         *(True, False, True, False, False, True)
     ]
-    assert seen.is_new("b", LSM, 7, 1)
-    assert seen.is_new("a", SECURITY, 7, 1)
-    assert seen.is_new("a", LSM, 2**64 - 1, 1)
+    assert read_.is_new("b", LSM, 7, 1)
+    assert read_.is_new("a", SECURITY, 7, 1)
+    assert read_.is_new("a", LSM, 2**64 - 1, 1)
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen, "_PAGES_MOST", 2)
+    read_ = Seen()
+    ids = (1, 2, 10_000, 20_000, 20_000, 1, 10_000)
+    assert [read_.is_new("a", LSM, one, 5) for one in ids] == [
+        *(True, True, True, True, True, False, False)
+    ]
 
 
 FORMS: dict[str, Callable[[list[str]], bytes]] = {
