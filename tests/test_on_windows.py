@@ -4,6 +4,7 @@ Windows lacks (``tests.windows_host``)."""
 from __future__ import annotations
 
 import json
+import platform
 import signal
 import subprocess
 import sys

@@ -29,9 +29,7 @@ class MetricsSettings:
         return bool(self.textfile or self.listen)
 
     def _mistakes(self) -> Iterator[BadValueError]:
-        if self.textfile and not (
-            is_absolute(self.textfile) and self.textfile.endswith(".prom")
-        ):
+        if self.textfile and not (is_absolute(self.textfile) and self.textfile.endswith(".prom")):
             yield BadValueError("textfile", "must be an absolute path that ends with .prom")
         if self.listen and place_of(self.listen) is None:
             yield BadValueError("listen", "must be a loopback address with a port: 127.0.0.1:9842")

@@ -16,7 +16,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, cast
 
 from usersessionmon.errors import TroubleError, UserError
 from usersessionmon.sources.archive import Kind, sniff, text_encoding
@@ -154,7 +154,7 @@ class _Place:
 
 def _spooled(log: OpenedLog, *, as_text: bool) -> _Place:
     """What a log holds, in a temporary file that goes with the process."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - it is read again and again
+    file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - it is read again and again
     size = 0
     failure: tuple[str, ...] = ()
     try:
