@@ -12,12 +12,13 @@ from tests.windows.fake_win32 import World, installed
 from usersessionmon.clock import Clock, ManualClock
 from usersessionmon.model import Record
 from usersessionmon.windows.channels import LSM, SECURITY
+from usersessionmon.windows.intake import Taken
 from usersessionmon.windows.live import LiveEventLog
 from usersessionmon.windows.marks import Mark
 from usersessionmon.windows.servers import Line, WindowsSource
 from usersessionmon.windows.settings import WindowsServer
 from usersessionmon.windows.standing import ServerState, Status
-from usersessionmon.windows.subscription import Means, Server, Taken
+from usersessionmon.windows.subscription import Means, Server
 from usersessionmon.windows.xml import record_of
 
 MINUTE, HOUR = 60.0, 3600.0

@@ -18,9 +18,9 @@ from .errors import Treatment, treatment
 from .eventlog import EventLog, EventLogError, Events, Rendered, Session
 from .feed import BATCH, NEEDED, turn
 from .forwarded import Forwarded
+from .intake import Parse
 from .queries import query_of, wanted_ids
 from .settings import MOST_SERVERS, WindowsServer, too_many
-from .subscription import Parse
 
 LOG = logging.getLogger("usersessionmon")
 _WAITING = 1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
 from .channels import FORWARDED, SECURITY, SYSTEM
@@ -10,7 +11,7 @@ from .eventlog import EventLogError, Events, Rendered, Session, Signal
 from .hosts import READ_IN_TURN
 from .marks import Mark, mark_of, time_of
 from .queries import query_of, record_query, wanted_ids
-from .standing import ChannelState, Status
+from .standing import ChannelState, State, Status
 
 BATCH = 32
 """Events that are asked for at once; fewer where a host may not send as much (1734)."""
@@ -99,3 +100,28 @@ class Feed:
         with closing(events), closing(events.read(1)) as found:
             newest = [mark_of(one.bookmark, one.xml) for one in found]
         return newest[0] if newest else Mark()
+
+
+def followed(feeds: Iterable[Feed]) -> Iterator[str]:
+    return (feed.channel for feed in feeds if feed.status is Status.FOLLOWED)
+
+
+def state_of(feeds: Sequence[Feed]) -> State:
+    """How it stands with a server that can be reached."""
+    missing = {
+        feed.status
+        for feed in feeds
+        if feed.status is not Status.FOLLOWED and feed.channel in NEEDED
+    }
+    if Status.DENIED in missing:
+        return State.DENIED
+    return State.INCOMPLETE if missing or not any(followed(feeds)) else State.LIVE
+
+
+def worst_of(feeds: Sequence[Feed]) -> str:
+    """Why a channel that is needed is not followed, or any where none is."""
+    said = [feed for feed in feeds if feed.said]
+    needed = [feed for feed in said if feed.channel in NEEDED]
+    if not needed and any(followed(feeds)):
+        return ""
+    return next((f"{feed.channel}: {feed.said}" for feed in needed or said), "")

@@ -18,10 +18,11 @@ from usersessionmon.model import Batch, Record
 
 from .feed import BATCH
 from .forwarded import Forwarded
+from .intake import Taken
 from .marks import Position
 from .settings import MOST_SERVERS, WindowsServer, too_many
 from .standing import ServerState
-from .subscription import Means, Server, Taken
+from .subscription import Means, Server
 
 QUEUE = 256
 """Records of one server that wait to be read; when it is full, that server's thread waits."""

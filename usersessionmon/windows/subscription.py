@@ -11,19 +11,18 @@ the calls may take as long as a dead host does; what it finds goes into a bounde
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from usersessionmon.clock import Clock
-from usersessionmon.model import Record
-from usersessionmon.strict import shown
 
 from .channels import FORWARDED
 from .errors import Treatment, sentence, treatment
-from .eventlog import EventLog, EventLogError, Rendered, Session, Signal
-from .feed import CLEARED, NEEDED, Feed, turn
+from .eventlog import EventLog, EventLogError, Session, Signal
+from .feed import Feed, followed, state_of, turn, worst_of
 from .forwarded import Forwarded
+from .intake import Intake, Parse, Sink, Taken
 from .marks import Mark
 from .settings import WindowsServer
 from .standing import ServerState, State, Status
@@ -41,33 +40,6 @@ _PUT_OFF = {
     Treatment.ABSENT: (Status.ABSENT, ABSENT_SECONDS),
     Treatment.USELESS: (Status.USELESS, NEVER),
 }
-
-Parse = Callable[[str, str, frozenset[str]], Record | None]
-"""``windows.xml.record_of``."""
-
-
-class Taken(NamedTuple):
-    """How far a channel was read, and what was there."""
-
-    channel: str
-    mark: Mark
-    record: Record | None
-    """None: of no interest."""
-
-
-class Sink(Protocol):
-    """Where it goes.  All may be called from the server's thread."""
-
-    def room(self) -> int:
-        """How many there is room for now."""
-
-    def put(self, taken: Taken) -> None: ...
-
-    def note(self, text: str) -> None:
-        """A sentence for people."""
-
-    def show(self, state: ServerState) -> None:
-        """How it stands."""
 
 
 class Means(NamedTuple):
@@ -98,13 +70,12 @@ class Server:
         self._means = means
         self._signal = signal
         self._sink = sink
-        self._forwarded = forwarded
+        self._intake = Intake(wanted.label, means.parse, sink, forwarded)
         channels = sorted(wanted.follows(), key=turn)
         self._feeds = [Feed(name, marks.get(name), means.from_start) for name in channels]
         self._session: Session | None = None
         self._state = State.CONNECTING
         self._since_us = means.clock.now_us()
-        self._last_us: int | None = None
         self._error = ""
         self._retry_at = 0.0
         self._attempt = 0
@@ -125,7 +96,7 @@ class Server:
         try:
             self._round(now)
             self._attempt = 0
-            self._be(self._standing(), self._worst())
+            self._be(state_of(self._feeds), worst_of(self._feeds))
         except EventLogError as error:
             self._fail(error)
         except Exception:  # a fault of ours must not end the thread: one server would be gone
@@ -183,36 +154,9 @@ class Server:
         with closing(feed.events.read(feed.batch)) as found:
             for rendered in found:
                 count += 1
-                self._take(feed, rendered)
+                self._intake.take(feed, rendered, frozenset(followed(self._feeds)))
         feed.trips = 0
         return count > 0
-
-    def _take(self, feed: Feed, rendered: Rendered) -> None:
-        mark = feed.accept(rendered)
-        if mark is None:
-            return
-        if rendered.error is not None:
-            self._say(feed, f"an event cannot be read: {sentence(rendered.error)}; passed over")
-        record = self._record(feed, rendered.xml) if rendered.xml else None
-        if record is not None:
-            self._last_us = record.time.us
-            event = record.windows
-            if event is not None and (event.channel, event.id) in CLEARED:
-                self._say(feed, f"the log {event.channel} of {shown(event.origin)} was cleared")
-        self._sink.put(Taken(feed.channel, mark, record))
-
-    def _record(self, feed: Feed, xml: str) -> Record | None:
-        origin, beside = self._wanted.label, frozenset(self._followed())
-        if self._forwarded is not None:
-            whose = self._forwarded.whose(xml)
-            if whose is None:
-                return None
-            origin, beside = whose
-        try:
-            return self._means.parse(xml, origin, beside)
-        except Exception:  # a fault of ours: one event lost is better than all
-            LOG.exception("an event of %s could not be dealt with", feed.channel)
-            return None
 
     # --- what goes wrong --------------------------------------------------------------------------
 
@@ -249,7 +193,7 @@ class Server:
             return
         feed.again_from_oldest(known=0)
         at = f" of {feed.mark.at}" if feed.mark.at else ""
-        self._say(
+        self._intake.say(
             feed,
             f"the log does not hold record {feed.mark.record_id}{at} any more, which was read "
             "last: cleared, or overwritten; what came after it may be lost, reading on with the "
@@ -259,12 +203,14 @@ class Server:
     def _pass_by(self, feed: Feed, session: Session, said: str) -> None:
         """The same place of the log fails again and again: what stands there is lost."""
         if feed.trips >= _TRIPS:
-            self._say(feed, f"{said}; going on with what comes from now on, records are lost")
+            self._intake.say(
+                feed, f"{said}; going on with what comes, records are lost"
+            )
             feed.jump(session)
 
     def _put_off(self, feed: Feed, status: Status, seconds: float, said: str) -> bool:
         if (feed.status, feed.said) != (status, said):
-            self._say(feed, said)
+            self._intake.say(feed, said)
         feed.status, feed.said = status, said
         feed.retry_at = self._means.clock.monotonic() + seconds
         return False
@@ -291,29 +237,6 @@ class Server:
 
     # --- how it stands ----------------------------------------------------------------------------
 
-    def _followed(self) -> Iterable[str]:
-        return (feed.channel for feed in self._feeds if feed.status is Status.FOLLOWED)
-
-    def _standing(self) -> State:
-        missing = {
-            feed.status
-            for feed in self._feeds
-            if feed.status is not Status.FOLLOWED and feed.channel in NEEDED
-        }
-        if Status.DENIED in missing:
-            return State.DENIED
-        if missing or not any(self._followed()):
-            return State.INCOMPLETE
-        return State.LIVE
-
-    def _worst(self) -> str:
-        """Why a channel that is needed is not followed, or any where none is."""
-        said = [feed for feed in self._feeds if feed.said]
-        needed = [feed for feed in said if feed.channel in NEEDED]
-        if not needed and any(self._followed()):
-            return ""
-        return next((f"{feed.channel}: {feed.said}" for feed in needed or said), "")
-
     def _be(self, state: State, error: str) -> None:
         if state is not self._state:
             self._state, self._since_us = state, self._means.clock.now_us()
@@ -326,9 +249,6 @@ class Server:
         due = [feed.retry_at - now for feed in self._feeds if feed.events is None]
         return max(0.0, min([POLL_SECONDS, *due]))
 
-    def _say(self, feed: Feed, text: str) -> None:
-        self._sink.note(f"server {self._wanted.label}: {feed.channel}: {text}")
-
     def _show(self) -> None:
         self._sink.show(
             ServerState(
@@ -336,7 +256,7 @@ class Server:
                 self._wanted.host,
                 self._state,
                 self._since_us,
-                self._last_us,
+                self._intake.last_us,
                 self._error,
                 tuple(feed.shown() for feed in self._feeds),
             )
