@@ -203,9 +203,7 @@ class Server:
     def _pass_by(self, feed: Feed, session: Session, said: str) -> None:
         """The same place of the log fails again and again: what stands there is lost."""
         if feed.trips >= _TRIPS:
-            self._intake.say(
-                feed, f"{said}; going on with what comes, records are lost"
-            )
+            self._intake.say(feed, f"{said}; going on with what comes, records are lost")
             feed.jump(session)
 
     def _put_off(self, feed: Feed, status: Status, seconds: float, said: str) -> bool:
