@@ -6,13 +6,16 @@ import bz2
 import gzip
 import json
 import lzma
+import os
+import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.program.running import login, logout, run
+from tests.program.running import command, login, logout, run
 
 LINES = "\n".join([*login(0, 10, "王芳", 4000), *logout(95, 10, "王芳", 4000)]) + "\n"
 LOG = LINES.encode()
@@ -57,6 +60,27 @@ def test_a_pipe_and_sessions() -> None:
     assert (row["state"], row["user"]) == ("closed", "王芳")
     for_people = run("scan", "-", input=LOG).stdout.decode()
     assert "login        sshd    王芳 198.51.100.7" in for_people
+
+
+def test_the_events_go_to_their_file_while_a_person_watches(tmp_path: Path) -> None:
+    """Standard error is a terminal, on which a bar shows how far it is."""
+    log, events = tmp_path / "log", tmp_path / "events"
+    log.write_bytes(LOG)
+    master, slave = os.openpty()
+    with events.open("wb") as out:
+        process = subprocess.Popen(
+            command("scan", "--json", str(log)),
+            stdin=subprocess.DEVNULL, stdout=out, stderr=slave, env={**os.environ, "TERM": "xterm"},
+        )  # fmt: skip
+    os.close(slave)
+    shown = b""
+    with suppress(OSError):  # the other end is closed
+        while data := os.read(master, 4096):
+            shown += data
+    os.close(master)
+    assert process.wait(60) == 0
+    assert b"\xe2\x94\x81" in shown
+    assert [one["event"] for one in _objects(events.read_bytes())] == ["login", "logout"]
 
 
 def test_every_event_has_every_field() -> None:

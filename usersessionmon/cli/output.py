@@ -250,6 +250,7 @@ def progress_of(path: str) -> Iterator[Callable[[int, int | None], None] | None]
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
+        redirect_stdout=False,  # the events go where they were sent, not to the bar's terminal
     )
     with bar:
         task = bar.add_task(cell(path), total=None)
