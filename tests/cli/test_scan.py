@@ -78,7 +78,7 @@ def test_the_events_go_to_their_file_while_a_person_watches(tmp_path: Path) -> N
         while data := os.read(master, 4096):
             shown += data
     os.close(master)
-    assert process.wait(60) == 0
+    assert process.wait(60) == 0, shown
     assert b"\xe2\x94\x81" in shown
     assert [one["event"] for one in _objects(events.read_bytes())] == ["login", "logout"]
 
