@@ -48,6 +48,10 @@ class Host:
         return Record(Moment(us, text), "SRV01", SHORT[channel], None, "", windows=event)
 
     def take(self, record: Record) -> Host:
+        """A channel that is not read gives nothing."""
+        assert record.windows is not None
+        if record.windows.channel not in self.beside:
+            return self
         if self.reload:
             self.engine = reloaded(self.engine)
         self.changes += self.engine.take(record)

@@ -8,15 +8,15 @@ the other channel.  So may a logout, for the record that says why.  ``Conn.wait`
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 
 from usersessionmon.model import Change, ChangeKind, Moment, Reason, Record, SessionView
 
 from .channels import LSM, SECURITY
-from .state import MAX_CONNS, MAX_DESKS, Conn, Desk, Log
+from .state import MAX_CONNS, MAX_DESKS, MAX_EARLY, MAX_TWINS, Conn, Desk, Log
 from .tables import is_restart
 
 SECOND = 1_000_000
@@ -34,11 +34,17 @@ BOOT_SECONDS = 15.0
 """After a boot every channel is read up to it."""
 LEAVING_US = 60 * SECOND
 """Who leaves within this time after somebody asked for a restart leaves because of it."""
+ASKED_US = 600 * SECOND
+"""A shutdown that was asked for with a delay comes within this time."""
 BOOT_US = 180 * SECOND
 """The records of one boot lie within this time."""
 STEP_BACK = 5 * SECOND
 JUMP_US = 60 * SECOND
 _LATELY = 64
+_BRIEF = 512
+"""Logons that wait for what makes them one; a flood of them is told as it comes."""
+_NEAR = 64
+_SLACK_US = 60 * SECOND
 
 
 class Book:
@@ -56,7 +62,7 @@ class Book:
         self._by_ts: dict[str, int] = {}
         self._by_login: dict[tuple[str, int], dict[int, None]] = {}
         self._signed: dict[str, int] = {}
-        self._lately: deque[int] = deque(maxlen=_LATELY)
+        self._lately: dict[int, None] = {}
         self._waiting: dict[int, None] = {}
         self._brief: dict[int, None] = {}
         """Of those that wait, the ones that LSM has no part in: their time passes with the log."""
@@ -66,10 +72,12 @@ class Book:
             self._index(conn)
             self.hold(conn, conn.wait)
             if conn.over and conn.lsm is not None:
-                self._lately.append(conn.number)
+                self._ended(conn)
         for conn in sorted(log.conns.values(), key=lambda one: one.rid or 0):
             if conn.rid is not None:
                 self._signed[conn.user.casefold()] = conn.number
+        if patient:
+            log.early.most = log.late.most = MAX_EARLY
         self.dirty = False
 
     # --- finding ----------------------------------------------------------------------------------
@@ -93,7 +101,7 @@ class Book:
 
     def lately(self) -> Iterator[Conn]:
         """The last connections whose end LSM told and that may still be explained."""
-        for number in self._lately:
+        for number in tuple(self._lately):
             conn = self.log.conns.get(number)
             if conn is not None and conn.over and conn.wait is not None:
                 yield conn
@@ -102,7 +110,7 @@ class Book:
         """The logins of a user at about that time."""
         name, place = user.casefold(), us // SAME_US
         for slot in (place - 1, place, place + 1):
-            for number in self._by_login.get((name, slot), ()):
+            for number in islice(reversed(self._by_login.get((name, slot), {})), _NEAR):
                 conn = self.log.conns[number]
                 if conn.us is not None and abs(conn.us - us) <= SAME_US:
                     yield conn
@@ -159,15 +167,13 @@ class Book:
     def begin_lost(self, record: Record, user: str, domain: str | None, session: str) -> Conn:
         """A connection whose login was not seen; it is to be ended at once."""
         conn = self.begin(record, user, domain, session)
-        self._by_login[user.casefold(), record.time.us // SAME_US].pop(conn.number)
+        self._unlist(conn)
         conn.us, conn.text, conn.told = None, "", True
         return conn
 
     def date(self, conn: Conn, record: Record) -> None:
         """The login was when this record says."""
-        number = conn.number
-        slot = (conn.user.casefold(), (conn.us or 0) // SAME_US)
-        self._by_login.get(slot, {}).pop(number, None)
+        self._unlist(conn)
         conn.us, conn.text = record.time.us, record.time.text
         self._index(conn)
 
@@ -182,13 +188,15 @@ class Book:
         self._waiting[conn.number] = None
         if conn.lsm is None:
             self._brief[conn.number] = None
+            if len(self._brief) > _BRIEF:
+                self.settle(self.log.conns[next(iter(self._brief))])
         else:
             self._brief.pop(conn.number, None)
 
     def touch(self, conn: Conn) -> None:
         """Something about it changed: indexes, and the row that people see."""
         self._index(conn)
-        if conn.told:
+        if conn.told and not conn.muted:
             self.views[conn.row or conn.session] = view(conn)
 
     def desk(self, key: str, session: str, user: str) -> Desk:
@@ -211,7 +219,13 @@ class Book:
         conn.abnormal = reason in {Reason.NETWORK, Reason.TIMEOUT, Reason.KILLED}
         self.hold(conn, wait if conn.told else max(wait, conn.wait or 0.0))
         if conn.lsm is not None:
-            self._lately.append(conn.number)
+            self._ended(conn)
+
+    def _ended(self, conn: Conn) -> None:
+        self._lately.pop(conn.number, None)
+        self._lately[conn.number] = None
+        if len(self._lately) > _LATELY:
+            del self._lately[next(iter(self._lately))]
 
     def drop(self, conn: Conn) -> None:
         """It was no login after all (an unlock), or is told and over."""
@@ -220,20 +234,28 @@ class Book:
         name = conn.user.casefold()
         if self._signed.get(name) == conn.number:
             del self._signed[name]
-        slot = (name, (conn.us or 0) // SAME_US)
-        mine = self._by_login.get(slot, {})
-        mine.pop(conn.number, None)
-        if not mine:
-            self._by_login.pop(slot, None)
+        self._unlist(conn)
         self.unname(conn)
+        self._lately.pop(conn.number, None)
         if conn.ts is not None and self._by_ts.get(conn.ts) == conn.number:
             del self._by_ts[conn.ts]
         self.dirty = True
 
+    def _unlist(self, conn: Conn) -> None:
+        slot = (conn.user.casefold(), (conn.us or 0) // SAME_US)
+        mine = self._by_login.get(slot, {})
+        mine.pop(conn.number, None)
+        if not mine:
+            self._by_login.pop(slot, None)
+
     def name(self, conn: Conn, luid: str) -> None:
         """One of Security's logon ids is this connection's."""
+        other = self.of_luid(luid)
+        if other is not None and other is not conn:
+            other.luids = [one for one in other.luids if one != luid]
         if luid not in conn.luids:
-            conn.luids = [*conn.luids, luid]
+            conn.luids = [*conn.luids[1 - MAX_TWINS :], luid]
+        self.log.hint(self.log.homes, luid, (conn.session, conn.user), MAX_DESKS)
         self.touch(conn)
 
     def unname(self, conn: Conn) -> None:
@@ -257,6 +279,8 @@ class Book:
 
     def settle(self, conn: Conn, *, forget: bool = False) -> None:
         """Nothing more is waited for: tell what is known.  ``forget``: there is no room for it."""
+        if conn.number not in self.log.conns:
+            return
         self.hold(conn, None)
         self._tell_login(conn)
         if conn.over:
@@ -301,11 +325,15 @@ class Book:
         if conn.told or conn.us is None:
             return
         conn.told = True
+        if conn.muted:
+            return
         self.views[conn.row or conn.session] = view(conn)
         self.out.append(_change(conn, ChangeKind.LOGIN, Moment(conn.us, conn.text)))
 
     def _tell_logout(self, conn: Conn) -> None:
         assert conn.end_us is not None
+        if conn.muted:
+            return
         if conn.end_by == "boot":
             self._judge_boot(conn)
         elif conn.end_by in {"4647", "23"} and conn.reason is Reason.USER:
@@ -325,8 +353,21 @@ class Book:
             )
         )
         self.views[conn.row or conn.session] = _closed(conn, length)
-        if conn.rid is None and conn.us is not None:
-            self.log.note(self.log.early, (conn.us, conn.user.casefold()))
+        self._remember(conn)
+
+    def _remember(self, conn: Conn) -> None:
+        """The other channel may still come to it."""
+        log = self.log
+        if conn.us is None or conn.service != "windows":
+            return
+        if conn.rid is None:
+            log.early.add(conn.us, conn.user)
+            if not self.patient:
+                log.early.forget_before(log.last_us - _SLACK_US)
+        elif conn.lsm is None and not _was_taken_back(conn):
+            log.late.add(conn.us, conn.user)
+            if not self.patient:
+                log.late.forget_before(log.lsm_us - _SLACK_US)
 
     def duration(self, conn: Conn) -> float | None:
         """Seconds; None when the clock was set in between, or does not allow it."""
@@ -345,11 +386,14 @@ class Book:
 
     def leaving(self, us: int) -> Reason | None:
         """Whether somebody had asked for a restart or a shutdown when a session ended."""
-        named = [kind for at, kind in self.log.downs if kind and 0 <= us - at <= LEAVING_US]
+        named = [kind for at, kind in self.log.downs if kind and abs(us - at) <= LEAVING_US]
         if named:
             return _down(named[-1])
-        orderly = any(not kind and 0 <= at - us <= LEAVING_US for at, kind in self.log.downs)
-        return Reason.SHUTDOWN if orderly else None
+        downs = [at for at, kind in self.log.downs if not kind and 0 <= at - us <= LEAVING_US]
+        if not downs:
+            return None
+        asked = [k for at, k in self.log.downs if k and 0 <= downs[0] - at <= ASKED_US]
+        return _down(asked[-1] if asked else "")
 
     def is_boot(self, us: int) -> bool:
         """Whether another channel says that the host came up at about that time."""
@@ -373,6 +417,12 @@ class Book:
             seconds = last // SECOND
             conn.end_us, conn.end_text = last, _text_of(seconds, last % SECOND)
             conn.vague = False
+
+
+def _was_taken_back(conn: Conn) -> bool:
+    """Whether its short life in Security's log may be that of who came back to an older session:
+    they are in then, as LSM will tell."""
+    return conn.end_by == "4634" and (conn.end_us or 0) - (conn.us or 0) <= SAME_US
 
 
 def _down(kind: str) -> Reason:

@@ -18,7 +18,7 @@ from .book import (
 )
 from .channels import SECURITY
 from .security import end_by_boot, passed_by
-from .state import Conn
+from .state import MAX_DESKS, Conn
 from .tables import OWN, REFUSED, REPLACED, account, address, number, reason_of
 
 _HINT_US = 30 * SECOND
@@ -41,6 +41,7 @@ def take(book: Book, record: Record, event: WindowsEvent) -> None:
         book.flush_ready()
     log.lsm_first_us = log.lsm_first_us or record.time.us
     log.lsm_last_us = max(log.lsm_last_us, record.time.us)
+    log.lsm_us, log.lsm_text = record.time.us, record.time.text
     book.dirty = True
 
 
@@ -64,21 +65,26 @@ def _let_go(book: Book, conn: Conn) -> None:
 def _arrive(book: Book, record: Record, event: WindowsEvent) -> None:
     """21: somebody logged on.  25: somebody is back in a session that had lived on."""
     domain, user = account(event.fields.get("User"))
-    ts = event.fields.get("SessionID")
+    ts = _id(event.fields.get("SessionID"))
     if user is None or ts is None:
         return
     again = event.id == 25
+    book.log.hint(book.log.known, ts, record.time.us, MAX_DESKS)
     before = book.of_ts(ts)
     if before is not None:
         _reopened(book, record, before)
-    place = address(event.fields.get("Address")) or passed_by(book, user, record.time.us)
+    said = event.fields.get("Address")
+    place = address(said) if said else passed_by(book, user, record.time.us)
     _name_taker(book, record, ts, user, place)
     _close_door(book, ts)
+    for hints in (book.log.sources, book.log.reasons):
+        hints.pop(ts, None)
     session, row = _desk(book, record, event, ts, user, again=again)
     conn = _from_security(book, record, user)
     if conn is None:
         conn = book.begin(record, user, domain, session)
         conn.ip = place
+        conn.muted = conn.told = SECURITY in event.beside and book.log.late.has(conn.us or 0, user)
     elif not conn.told:
         conn.session = session
         book.date(conn, record)
@@ -86,7 +92,7 @@ def _arrive(book: Book, record: Record, event: WindowsEvent) -> None:
         conn.domain = domain or conn.domain
     if not conn.told:
         conn.row, conn.again = row, again
-        local = event.fields.get("Address") == "LOCAL" or conn.kind in {2, 11}
+        local = (said is not None and place is None) or conn.kind in {2, 11}
         conn.tty = "console" if local and conn.ip is None else conn.tty or "rdp"
     conn.lsm, conn.ts = event.record_id, ts
     _revive(conn)
@@ -124,6 +130,8 @@ def _revive(conn: Conn) -> None:
 
 
 def _announce(book: Book, conn: Conn, event: WindowsEvent) -> None:
+    if conn.muted:
+        return
     queued = book.queue(conn, event.record_id, out=False)
     if SECURITY not in event.beside:
         if not queued:
@@ -148,62 +156,94 @@ def _reopened(book: Book, record: Record, conn: Conn) -> None:
 def _name_taker(book: Book, record: Record, ts: str, user: str, place: str | None) -> None:
     """Whoever comes in just after a connection was replaced has replaced it."""
     for conn in book.lately():
-        if conn.end_by != "24" or conn.by_user is not None or conn.end_us is None:
+        if conn.end_by != "24" or conn.end_us is None:
             continue
-        replaced = conn.reason is Reason.KILLED and conn.abnormal
-        if replaced and 0 <= record.time.us - conn.end_us <= _HINT_US:
+        if conn.by_user is not None and conn.ts != ts:
+            continue  # whoever is back in the very session has taken it, whoever else came
+        if conn.reason is Reason.KILLED and 0 <= record.time.us - conn.end_us <= _HINT_US:
             code = book.log.reasons.get(conn.ts or "", (0, 0))[1]
-            if code == REPLACED and (conn.ts == ts or conn.user.casefold() != user.casefold()):
+            own = conn.ts == ts
+            by = book.log.sources.get(conn.ts or "", (0, ""))[1]
+            other = conn.user.casefold() != user.casefold()
+            if (code == REPLACED and (own or other)) or by == ts:
                 conn.by_user, conn.by_ip = user, place
-                if not book.patient and conn.told:
+                alone = not any(one.lsm is not None for one in book.open())
+                if conn.told and not book.patient and (own or by == ts or alone):
                     book.settle(conn)
 
 
-def _there(book: Book, record: Record, ts: str | None) -> Conn | None:
+def _there(book: Book, record: Record, event: WindowsEvent, ts: str | None) -> Conn | None:
     """Who was in a desktop session until now."""
     conn = book.of_ts(ts)
+    if conn is not None or ts is None:
+        return conn
+    conn = book.ended(ts)
     if conn is None:
-        conn = book.ended(ts)
-        if conn is None or (conn.crossed_us or 0) < record.time.us:
-            return None
-        conn.inferred = conn.abnormal = conn.vague = False
-        conn.end_rid = None
+        return _unseen(book, record, event, ts)
+    if (conn.crossed_us or 0) < record.time.us:
+        return None
+    conn.inferred = conn.abnormal = conn.vague = False
+    conn.end_rid = None
     return conn
+
+
+def _unseen(book: Book, record: Record, event: WindowsEvent, ts: str) -> Conn | None:
+    """Somebody leaves whose login is older than the log; what follows is an echo."""
+    domain, user = account(event.fields.get("User"))
+    if user is None or ts in book.log.known:
+        return None
+    book.log.hint(book.log.known, ts, record.time.us, MAX_DESKS)
+    session = f"win:{record.host or ''}:{book.log.starts}:ts{ts}:{event.record_id}"
+    conn = book.begin_lost(record, user, domain, session)
+    conn.ts, conn.lsm = ts, event.record_id
+    book.desk(ts, session, user.casefold())
+    return conn
+
+
+def _id(text: str | None) -> str | None:
+    """A SessionID; None for what is none."""
+    found = number(text)
+    return None if found < 0 else str(found)
 
 
 def _close_door(book: Book, ts: str) -> None:
     """Who was in this session before is told to have left before somebody is told to be in it."""
     if not book.patient:  # a replay keeps the order of the log by itself
-        for conn in list(book.lately()):
+        for conn in book.lately():
             if conn.ts == ts:
                 book.settle(conn)
 
 
 def _logged_off(book: Book, record: Record, event: WindowsEvent) -> None:
-    ts = event.fields.get("SessionID")
-    conn = _there(book, record, ts)
-    book.log.desks.pop(ts or "", None)
+    ts = _id(event.fields.get("SessionID"))
+    conn = _there(book, record, event, ts)
+    if ts is not None:
+        book.log.desks.pop(ts, None)
     for left in book.lately():
         if left.ts == ts:
             left.kept = False  # disconnected, and then logged off at once
-    if conn is None:
+    if conn is None or ts is None:
         return
+    code = _recent(book.log.reasons.get(ts), record)
     book.end(conn, record, "23", Reason.USER, wait=REASON_SECONDS)
+    if code in _AFTER:
+        _explain(book, conn, record, code)
     _over(book, conn, record)
 
 
 def _disconnected(book: Book, record: Record, event: WindowsEvent) -> None:
-    ts = event.fields.get("SessionID")
-    conn = _there(book, record, ts)
+    ts = _id(event.fields.get("SessionID"))
+    conn = _there(book, record, event, ts)
     if conn is None or ts is None:
         return
     conn.ip = conn.ip or address(event.fields.get("Address"))
     code = _recent(book.log.reasons.get(ts), record)
-    wait = TAKEN_SECONDS if code == REPLACED else REASON_SECONDS
-    book.end(conn, record, "24", Reason.UNKNOWN, wait=wait)
+    book.end(conn, record, "24", Reason.UNKNOWN, wait=REASON_SECONDS)
     conn.kept = True
     if code is not None:
         _explain(book, conn, record, code)
+        unnamed = conn.by_user is None and (code == REPLACED or _is_anothers(book, ts, record))
+        book.hold(conn, TAKEN_SECONDS if unnamed else REASON_SECONDS)
     _over(book, conn, record)
 
 
@@ -245,20 +285,18 @@ def _recent(hint: tuple[int, int] | None, record: Record) -> int | None:
 
 def _source(book: Book, record: Record, event: WindowsEvent) -> None:
     """39: one session disconnects another, or itself."""
-    target, source = event.fields.get("TargetSession"), event.fields.get("Source")
+    target, source = _id(event.fields.get("TargetSession")), _id(event.fields.get("Source"))
     if target is not None and source is not None:
-        book.log.sources[target] = (record.time.us, source)
-        _bound(book.log.sources)
+        book.log.hint(book.log.sources, target, (record.time.us, source))
 
 
 def _reason(book: Book, record: Record, event: WindowsEvent) -> None:
     """40: why a session is disconnected.  It stands before the 24; behind a log-off it is news only
     when somebody else or a limit was behind it."""
-    ts, code = event.fields.get("Session"), number(event.fields.get("Reason"))
+    ts, code = _id(event.fields.get("Session")), number(event.fields.get("Reason"))
     if ts is None:
         return
-    book.log.reasons[ts] = (record.time.us, code)
-    _bound(book.log.reasons)
+    book.log.hint(book.log.reasons, ts, (record.time.us, code))
     if code not in _AFTER and not _is_anothers(book, ts, record):
         return
     for conn in book.lately():
@@ -267,16 +305,12 @@ def _reason(book: Book, record: Record, event: WindowsEvent) -> None:
             _explain(book, conn, record, code)
 
 
-def _bound(hints: dict[str, tuple[int, int]] | dict[str, tuple[int, str]]) -> None:
-    while len(hints) > 10_000:
-        del hints[next(iter(hints))]
-
-
 def _started(book: Book, record: Record, _event: WindowsEvent) -> None:
     """32: LSM starts, which it does at a boot; whether it was one another channel must say."""
     log = book.log
     if abs(record.time.us - log.started_us) > _STARTS_US:
         log.starts += 1
+        log.known.clear()
     log.started_us = record.time.us
     for conn in book.open():
         if conn.lsm is not None:

@@ -67,7 +67,7 @@ class Desktops:
                 key = (origin, conn.number, conn.over)
                 since = self._heard.get(key, monotonic)
                 if conn.wait is not None and monotonic - since >= conn.wait:
-                    book.settle(conn)
+                    security.conclude(book, conn)
                 else:
                     heard[key] = since
             changes += _taken(book)
@@ -89,6 +89,8 @@ class Desktops:
         """Nothing follows: tell all that waits."""
         changes: list[Change] = []
         for book in self._books.values():
+            for conn in book.brief():
+                security.conclude(book, conn)
             book.finish()
             changes += _taken(book)
         return changes
@@ -125,7 +127,7 @@ class Desktops:
         """The rows of those who are on."""
         for book in self._books.values():
             for conn in book.log.conns.values():
-                if conn.told and conn.us is not None:
+                if conn.told and not conn.muted and conn.us is not None:
                     yield view(conn)
 
     @classmethod

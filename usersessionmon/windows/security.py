@@ -10,6 +10,7 @@ from usersessionmon.model import Change, ChangeKind, Link, Reason, Record, Windo
 
 from .book import (
     BOOT_SECONDS,
+    BOOT_US,
     JUMP_US,
     PARTNER_SECONDS,
     SAME_US,
@@ -20,8 +21,8 @@ from .book import (
     both,
 )
 from .channels import OPENSSH
-from .state import Conn
-from .tables import NO_USER, address, is_nobody, port, valid_user
+from .state import Conn, Desk
+from .tables import NO_USER, address, is_nobody, number, port, valid_user
 
 _INTERACTIVE = frozenset({2, 10, 11, 12})
 _MAY_UNLOCK = frozenset({2, 11, 12})
@@ -32,6 +33,7 @@ _FOLD_US = 2 * SECOND
 _RECENT = 32
 """An elevation makes several records at once."""
 _STATION_US = 2 * SECOND
+_END_US = 60 * SECOND
 _SIGN_IN, _RUN_AS, _CONSENT = "User32", "seclogo", "CredPro"
 """``LogonProcessName``: people sign in by the first alone."""
 
@@ -56,7 +58,21 @@ def _expire(book: Book, record: Record) -> None:
         if at is not None and conn.wait is not None:
             passed = now - at
             if passed > conn.wait * SECOND or passed < -STEP_BACK:
-                book.settle(conn)
+                conclude(book, conn)
+
+
+def conclude(book: Book, conn: Conn) -> None:
+    """It has waited long enough: LSM's login is the same one, or it is one by itself.
+
+    In a replay LSM's log is known by now; live it would have come.
+    """
+    other = None if conn.told or not conn.shared else _partner(book, conn)
+    if other is not None:
+        _join(book, conn, other)
+    elif conn.shared and not conn.told and book.log.early.has(conn.us or 0, conn.user):
+        book.drop(conn)
+    else:
+        book.settle(conn)
 
 
 def _logon(book: Book, record: Record, event: WindowsEvent) -> None:
@@ -64,14 +80,15 @@ def _logon(book: Book, record: Record, event: WindowsEvent) -> None:
     user, sid = fields.get("TargetUserName"), fields.get("TargetUserSid")
     if user is None or is_nobody(sid, user):
         return
-    kind = int(fields["LogonType"]) if fields.get("LogonType", "").isdecimal() else 0
+    kind = number(fields.get("LogonType"))
     process = fields.get("LogonProcessName", "")
     if _is_sshd(event):
         if kind == _CLEARTEXT and OPENSSH not in event.beside:
             _arrive(book, record, event, kind, service="sshd")
     elif process == _RUN_AS and kind in {2, 9}:
-        target = fields.get("TargetOutboundUserName", user) if kind == 9 else user
-        _elevate(book, record, event, target)
+        target = fields.get("TargetOutboundUserName") if kind == 9 else user
+        if target is not None:  # else 4648 says who
+            _elevate(book, record, event, target)
     elif process == _CONSENT:
         _elevate(book, record, event, user)
     elif process == _SIGN_IN and kind in _INTERACTIVE:
@@ -84,15 +101,9 @@ def _arrive(
     """Somebody signed in."""
     fields = event.fields
     user, luid = fields["TargetUserName"], fields.get("TargetLogonId", "")
-    if _is_twin(book, record, fields, kind):
+    if luid and _is_twin(book, record, fields, kind):
         return
     place, door = address(fields.get("IpAddress")), port(fields.get("IpPort"))
-    other = _partner(book, record, user) if both(record) and service == "windows" else None
-    if other is not None:
-        _join(book, record, event, other, place, door)
-        return
-    if service == "windows" and both(record) and _is_told(book, record, user):
-        return
     _reused(book, record, book.of_luid(luid))
     session = f"win:{record.host or ''}:{book.log.boots}:{luid}"
     hold = PARTNER_SECONDS if both(record) else UNLOCK_SECONDS
@@ -101,12 +112,18 @@ def _arrive(
     conn.ip, conn.port = place, door
     book.sign(conn, event.record_id, record.time.us)
     conn.tty = None if service == "sshd" else "rdp" if kind in _REMOTE else "console"
-    conn.luids = [luid]
+    conn.shared = both(record) and service == "windows"
+    if luid:
+        book.name(conn, luid)
     if place is None and kind in _REMOTE:
         conn.ip = passed_by(book, user, record.time.us)
     book.touch(conn)
     if service == "sshd":
         book.settle(conn)
+        return
+    other = None if book.patient or not conn.shared else _partner(book, conn)
+    if other is not None:
+        _join(book, conn, other)
     else:
         book.hold(conn, hold)
 
@@ -126,6 +143,8 @@ def _is_twin(book: Book, record: Record, fields: Mapping[str, str], kind: int) -
     event do not link the two."""
     luid, linked = fields.get("TargetLogonId", ""), fields.get("TargetLinkedLogonId")
     conn = book.of_luid(linked)
+    if conn is not None and not _are_twins(conn, record, fields["TargetUserName"]):
+        return False
     if conn is None and linked is None:
         last = book.signed_last(fields["TargetUserName"])
         if last is not None and last.kind == kind and last.signed_us == record.time.us:
@@ -136,33 +155,42 @@ def _is_twin(book: Book, record: Record, fields: Mapping[str, str], kind: int) -
     return True
 
 
-def _partner(book: Book, record: Record, user: str) -> Conn | None:
-    """The same login as LSM told it."""
-    near = [
-        (abs(conn.us - record.time.us), conn.number, conn)
-        for conn in book.near(user, record.time.us)
-        if conn.lsm is not None and conn.rid is None and conn.us is not None
-    ]
-    return min(near)[2] if near else None
+def _are_twins(conn: Conn, record: Record, user: str) -> bool:
+    """Whoever can write a record could link it to any other."""
+    signed = conn.signed_us
+    same = conn.user.casefold() == user.casefold()
+    return same and signed is not None and abs(record.time.us - signed) <= _FOLD_US
 
 
-def _is_told(book: Book, record: Record, user: str) -> bool:
-    """Whether LSM's login, and its logout, were told before Security's record came."""
-    name, us = user.casefold(), record.time.us
-    return any(who == name and abs(at - us) <= SAME_US for at, who in book.log.early)
+def _partner(book: Book, conn: Conn) -> Conn | None:
+    """The same login as LSM told it; not one that is nearer to another logon of the same user."""
+    assert conn.us is not None
+    found = list(book.near(conn.user, conn.us))
+    halves = [one for one in found if one.lsm is not None and one.rid is None]
+    others = [one for one in found if one.lsm is None and one.shared and not one.told]
+    for other in sorted(halves, key=lambda one: _apart(one, conn)):
+        if all(_apart(other, one) >= _apart(other, conn) for one in others):
+            return other
+    return None
 
 
-def _join(
-    book: Book, record: Record, event: WindowsEvent, conn: Conn, place: str | None, door: int | None
-) -> None:
+def _apart(one: Conn, other: Conn) -> int:
+    return abs((one.us or 0) - (other.us or 0))
+
+
+def _join(book: Book, half: Conn, conn: Conn) -> None:
     """Security's part of a login that LSM has told already."""
-    book.sign(conn, event.record_id, record.time.us)
-    conn.kind = int(event.fields["LogonType"])
-    book.name(conn, event.fields.get("TargetLogonId", ""))
+    luids, asked = half.luids, half.end_rid if half.end_by == "4647" else None
+    book.drop(half)
+    book.sign(conn, half.rid or 0, half.signed_us or 0)
+    conn.kind, conn.shared = half.kind, True
+    for luid in luids:
+        book.name(conn, luid)
+    conn.end_rid = asked
     if not conn.told:
-        conn.ip = conn.ip or place
-        conn.port = door if conn.ip == place else None
-        conn.domain = conn.domain or event.fields.get("TargetDomainName")
+        conn.ip = conn.ip or half.ip
+        conn.port = half.port if conn.ip == half.ip else None
+        conn.domain = conn.domain or half.domain
     book.touch(conn)
     if book.patient:
         book.flush(conn.lsm)
@@ -187,9 +215,15 @@ def _logoff(book: Book, record: Record, event: WindowsEvent) -> None:
     if luid is not None and asked:
         book.log.desks.pop(luid, None)
     if conn is None:
+        if asked and luid is not None and luid not in book.log.homes:
+            _left_unseen(book, record, event, luid)
         return
-    if conn.lsm is not None:
-        conn.end_rid = conn.end_rid or event.record_id
+    if conn.lsm is not None and _lsm_tells(book, record):
+        near = conn.end_us is not None and abs(conn.end_us - record.time.us) <= _END_US
+        if asked or near:
+            conn.end_rid = event.record_id
+    elif conn.lsm is None and conn.end_by == "4634" and asked and not conn.told:
+        conn.end_by, conn.reason, conn.end_rid = "4647", Reason.USER, event.record_id
     elif not conn.over:
         short = conn.us is not None and 0 <= record.time.us - conn.us <= SECOND
         if not asked and not conn.told and short and conn.kind in _MAY_UNLOCK:
@@ -198,17 +232,55 @@ def _logoff(book: Book, record: Record, event: WindowsEvent) -> None:
         conn.end_rid = event.record_id
         reason = Reason.USER if asked else Reason.UNKNOWN
         book.end(conn, record, str(event.id), reason, wait=0.0)
-        if conn.told or not both(record):
+        _has_left(book, record, conn.user)
+        if conn.told or not conn.shared:
             book.settle(conn)
+
+
+def _lsm_tells(book: Book, record: Record) -> bool:
+    """Whether LSM's log will say, or has said, what became of its sessions at this time."""
+    return both(record) and _lsm_covers(book, record)
+
+
+def _has_left(book: Book, record: Record, user: str) -> None:
+    book.log.note(book.log.left, (record.time.us, user.casefold()))
+
+
+def _left_lately(book: Book, record: Record, user: str) -> bool:
+    name = user.casefold()
+    return any(
+        who == name and 0 <= record.time.us - at <= SAME_US for at, who in book.log.left[-_RECENT:]
+    )
+
+
+def _left_unseen(book: Book, record: Record, event: WindowsEvent, luid: str) -> None:
+    """Somebody asked to log off whose logon is older than the log."""
+    user, sid = event.fields.get("TargetUserName"), event.fields.get("TargetUserSid")
+    if user is None or is_nobody(sid, user) or _lsm_tells(book, record):
+        return
+    if _left_lately(book, record, user):
+        return  # by the other of their twins
+    _has_left(book, record, user)
+    session = f"win:{record.host or ''}:{book.log.boots}:{luid}"
+    conn = book.begin_lost(record, user, event.fields.get("TargetDomainName"), session)
+    conn.rid = conn.end_rid = event.record_id
+    book.end(conn, record, "4647", Reason.USER, wait=0.0)
+    book.settle(conn)
 
 
 def _boot(book: Book, record: Record, _event: WindowsEvent) -> None:
     """Whoever was on is not any more; LSM may still tell of an orderly end."""
     log = book.log
+    for conn in book.brief():
+        if not conn.told:
+            conclude(book, conn)
     log.note(log.booted, (record.time.us, "4608"))
+    log.note(log.signs, (record.time.us, log.last_us, log.last_text))
     log.boots += 1
+    log.homes.clear()
     for conn in list(log.conns.values()):
-        if conn.rid is None:
+        redo = conn.lsm is not None and conn.end_by == "boot" and conn.wait is not None
+        if conn.rid is None and not (redo and _is_of(conn, record)):
             continue
         concluded = conn.end_by == "reopened" or (conn.end_by == "boot" and conn.vague)
         if conn.over and conn.lsm is not None and concluded:
@@ -226,14 +298,26 @@ def _boot(book: Book, record: Record, _event: WindowsEvent) -> None:
 
 def end_by_boot(book: Book, conn: Conn, record: Record) -> None:
     """The host went down under it; when exactly is not known: its last sign of life stands."""
-    log = book.log
     book.end(conn, record, "boot", Reason.REBOOT, wait=BOOT_SECONDS)
     conn.crossed_us = record.time.us
     conn.inferred = True
-    if conn.us is not None and conn.us < log.last_us <= record.time.us:
-        conn.end_us, conn.end_text = log.last_us, log.last_text
+    us, text = _last_sign(book, record)
+    if conn.us is not None and conn.us < us <= record.time.us:
+        conn.end_us, conn.end_text = us, text
     else:
         conn.vague = True
+
+
+def _last_sign(book: Book, record: Record) -> tuple[int, str]:
+    """The last record before a boot, of Security or of LSM."""
+    log = book.log
+    found = [(log.lsm_us, log.lsm_text)]
+    found += [(us, text) for at, us, text in log.signs if abs(at - record.time.us) <= BOOT_US]
+    return max((one for one in found if one[0] < record.time.us - SECOND), default=(0, ""))
+
+
+def _is_of(conn: Conn, record: Record) -> bool:
+    return conn.crossed_us is not None and abs(conn.crossed_us - record.time.us) <= BOOT_US
 
 
 def _clock(book: Book, _record: Record, event: WindowsEvent) -> None:
@@ -258,7 +342,7 @@ def _moment(text: str | None) -> int | None:
 def _failed(book: Book, record: Record, event: WindowsEvent) -> None:
     fields = event.fields
     user, place = fields.get("TargetUserName"), address(fields.get("IpAddress"))
-    kind = int(fields["LogonType"]) if fields.get("LogonType", "").isdecimal() else 0
+    kind = number(fields.get("LogonType"))
     if kind in _NO_FAILURES or (user is None and place is None):
         return
     by_sshd = _is_sshd(event)
@@ -298,9 +382,19 @@ def _given(book: Book, record: Record, event: WindowsEvent) -> None:
     subject = event.fields.get("SubjectUserName")
     if subject is None or is_nobody(event.fields.get("SubjectUserSid"), subject):
         return
-    if target is None or is_nobody(None, target) or target.casefold() == subject.casefold():
+    if target is None or is_nobody(None, target) or _is_same(event.fields, subject, target):
         return
     _elevate(book, record, event, target)
+
+
+def _is_same(fields: Mapping[str, str], subject: str, target: str) -> bool:
+    """Whether both names are one account's; a target may be named like an address of mail."""
+    name, _, realm = target.casefold().partition("@")
+    if name != subject.casefold():
+        return False
+    here, there = fields.get("SubjectDomainName"), fields.get("TargetDomainName", realm)
+    first = [(one or "").partition(".")[0].casefold() for one in (here, there)]
+    return first[0] == first[1] or not all(first)
 
 
 def _elevate(book: Book, record: Record, event: WindowsEvent, target: str) -> None:
@@ -312,23 +406,29 @@ def _elevate(book: Book, record: Record, event: WindowsEvent, target: str) -> No
     key, us = (user or "").casefold(), record.time.us
     name = target.casefold()
     folded = any(
-        abs(us - at) <= _FOLD_US and who == key and became == name
+        abs(us - at) <= _FOLD_US and became == name and (who == key or not key or not who)
         for at, who, became in log.elevated[-_RECENT:]
     )
     log.note(log.elevated, (us, key, name))
     if folded:
         return
     conn, link = _whose(book, record, event, user)
+    home: tuple[str | None, str | None] = (None, None)
+    if conn is not None:
+        home = conn.session, conn.user
+    else:
+        home = log.homes.get(fields.get("SubjectLogonId", ""), home)
+        link = None if home[0] is None else Link.LOGON
     book.out.append(
         Change(
             kind=ChangeKind.ELEVATION,
             time=record.time,
             host=record.host,
             service="windows",
-            user=user or (conn.user if conn is not None else None),
+            user=user or home[1],
             target_user=target,
-            session=None if conn is None else conn.session,
-            login_user=None if conn is None else conn.user,
+            session=home[0],
+            login_user=home[1],
             login_from=None if conn is None else conn.ip or conn.client_host,
             link=link,
             inferred=link is Link.ONLY,
@@ -343,7 +443,8 @@ def _whose(
     """In whose session: by the logon id, else the only one there is."""
     conn = book.of_luid(event.fields.get("SubjectLogonId"))
     if conn is not None:
-        return conn, Link.LOGON
+        other = _partner(book, conn) if conn.shared and not conn.told else None
+        return other or conn, Link.LOGON
     if user is None:
         there = book.at(record.time.us)
         if len(there) == 1:
@@ -365,7 +466,8 @@ def _station(book: Book, record: Record, event: WindowsEvent) -> None:
             conn.ip, conn.client_host = conn.ip or place, None if place else name
         return
     if event.id == 4779:
-        _leave_station(book, record, event, conn, user, luid)
+        if (conn is None or not conn.over) and not _left_lately(book, record, user):
+            _leave_station(book, record, event, conn, user, luid)
     elif conn is None or conn.over or not _is_repeat(conn, record):
         _enter_station(book, record, event, conn, user, luid)
 
@@ -395,6 +497,7 @@ def _leave_station(
     conn.station, conn.kept, conn.end_rid = fields.get("SessionName"), True, event.record_id
     desk = book.log.desks.get(luid) or book.desk(luid, conn.session, user)
     desk.session = conn.session
+    _has_left(book, record, user)
     book.end(conn, record, "4779", Reason.UNKNOWN, wait=UNLOCK_SECONDS)
     book.touch(conn)
 
@@ -418,6 +521,8 @@ def _enter_station(
     desk = book.log.desks.get(luid)
     if desk is None:
         desk = book.desk(luid, f"win:{record.host or ''}:{book.log.boots}:{luid}", user)
+    if _came_back(book, record, desk, user, luid):
+        return
     new = book.begin(record, user, fields.get("AccountDomain"), desk.session)
     desk.rows += 1
     new.row = f"{desk.session}+{event.record_id}"
@@ -426,6 +531,25 @@ def _enter_station(
     new.station, new.tty = station, "console" if station == "Console" else "rdp"
     book.touch(new)
     book.settle(new)
+
+
+def _came_back(book: Book, record: Record, desk: Desk, user: str, luid: str) -> bool:
+    """Whoever comes back to an older session signs in first, by a logon that is over at once."""
+    last = book.signed_last(user)
+    if last is None or last.lsm is not None or luid in last.luids:
+        return False
+    if last.us is None or not 0 <= record.time.us - last.us <= SAME_US:
+        return False
+    book.unname(last)
+    if not last.told:
+        desk.rows += 1
+        last.session, last.again = desk.session, True
+        last.row = f"{desk.session}+{last.rid}"
+    if last.over and not last.told:
+        last.end_us, last.end_by, last.reason = None, "", None
+    book.name(last, luid)
+    book.settle(last)
+    return True
 
 
 def _is_sshd(event: WindowsEvent) -> bool:

@@ -9,12 +9,18 @@ from typing import Any
 
 from usersessionmon.model import Moment, Reason
 
+from .memory import Moments
+
 MAX_FACTS = 1000
 """Boots, shutdowns and the like that are remembered of a host …"""
 KEPT_FACTS = 50
 """… and those that are saved: live, only the last ones matter."""
 MAX_CONNS = 20_000
 MAX_DESKS = 10_000
+MAX_HINTS = 512
+MAX_TWINS = 4
+MAX_EARLY = 100_000
+"""In a replay, of which nothing is saved."""
 
 
 @dataclass(slots=True)
@@ -42,6 +48,8 @@ class Conn:
     lsm: int | None = None
     kind: int = 0
     """Security's logon type."""
+    shared: bool = False
+    """Both channels were read when it began."""
     signed_us: int | None = None
     """When Security told of it."""
     luids: list[str] = field(default_factory=list)
@@ -68,6 +76,8 @@ class Conn:
     """The window station (``RDP-Tcp#8``), where an event names it."""
     crossed_us: int | None = None
     """LSM started anew while it was open: at a boot, if another channel says so."""
+    muted: bool = False
+    """All of it is told already, by the other channel."""
     vague: bool = False
     """Its end is only known to lie before a boot: the duration cannot be told."""
 
@@ -133,8 +143,22 @@ class Log:
     """What LSM's log covers."""
     elevated: list[tuple[int, str, str]] = field(default_factory=list)
     """(us, subject, target) of the last elevations."""
-    early: list[tuple[int, str]] = field(default_factory=list)
-    """(us, user) of logins that LSM told and that Security may still tell, their logout told."""
+    early: Moments = field(default_factory=Moments)
+    """Logins that LSM told, and their logouts; Security's log has yet to come to them."""
+    late: Moments = field(default_factory=Moments)
+    """The same with the two channels exchanged."""
+    left: list[tuple[int, str]] = field(default_factory=list)
+    """(us, user) of the last logouts that Security told."""
+    homes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """(session, user) by the logon ids that were seen since the boot, those of twins and of unlocks
+    among them."""
+    known: dict[str, int] = field(default_factory=dict)
+    """LSM's SessionIDs that were seen since it started."""
+    signs: list[tuple[int, int, str]] = field(default_factory=list)
+    """(us of a boot, us, text): Security's last record before it."""
+    lsm_text: str = ""
+    lsm_us: int = 0
+    """LSM's last record."""
 
     def note(self, facts: list[Any], fact: tuple[object, ...]) -> None:
         """Remember a fact, and not for ever."""
@@ -142,8 +166,17 @@ class Log:
         if len(facts) > MAX_FACTS:
             del facts[: len(facts) - MAX_FACTS]
 
+    def hint(self, hints: dict[str, Any], key: str, value: object, most: int = MAX_HINTS) -> None:
+        """The same, for what is looked up; the latest stands last."""
+        hints.pop(key, None)
+        hints[key] = value
+        if len(hints) > most:
+            del hints[next(iter(hints))]
 
-_FACTS = ("booted", "downs", "crashes", "jumps", "passed", "broken", "elevated", "early")
+
+_FACTS = ("booted", "downs", "crashes", "jumps", "passed", "broken", "elevated", "left", "signs")
+_MOMENTS = ("early", "late")
+_HINTS = ("sources", "reasons", "homes")
 
 
 def dump(log: Log) -> str:
@@ -151,6 +184,8 @@ def dump(log: Log) -> str:
     data: dict[str, Any] = {item.name: getattr(log, item.name) for item in dataclasses.fields(log)}
     for name in _FACTS:
         data[name] = data[name][-KEPT_FACTS:]
+    for name in _MOMENTS:
+        data[name] = list(data[name])
     data["conns"] = [_plain(conn) for conn in log.conns.values()]
     data["desks"] = {key: dataclasses.astuple(desk) for key, desk in log.desks.items()}
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
@@ -161,7 +196,9 @@ def load(text: str) -> Log:
     data = json.loads(text)
     for name in _FACTS:
         data[name] = [tuple(item) for item in data[name]]
-    for name in ("sources", "reasons"):
+    for name in _MOMENTS:
+        data[name] = Moments((us, user) for us, user in data[name])
+    for name in _HINTS:
         data[name] = {key: tuple(value) for key, value in data[name].items()}
     data["desks"] = {key: Desk(*value) for key, value in data["desks"].items()}
     conns = [Conn(**item) for item in data["conns"]]

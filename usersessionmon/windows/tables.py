@@ -57,8 +57,16 @@ OWN = 11
 REFUSED = frozenset({7, 8, 9, 10})
 """The connection was refused: it was no session's."""
 _PROTOCOL = 4096
+_DIGITS = re.compile(r"[0-9]{1,10}")
+_ZONE = re.compile(r"[A-Za-z0-9._-]{1,32}")
 
-_RESTARTS = frozenset({"restart", "reboot", "neustart", "重启", "重新启动", "再起動", "redémarrer"})
+_RESTARTS = frozenset(
+    {
+        *("restart", "reboot", "neustart", "neu starten", "redémarrer", "redémarrage", "reiniciar"),
+        *("riavvia", "riavvio", "перезапуск", "перезагрузка", "重启", "重新启动", "重新啟動"),
+        *("再起動", "다시 시작"),
+    }
+)
 """System 1074 names what was asked for in the system's language; anything else is a shutdown."""
 
 
@@ -100,6 +108,8 @@ def address(text: str | None) -> str | None:
         found = ipaddress.ip_address(text.strip())
     except ValueError:
         return None
+    if isinstance(found, ipaddress.IPv6Address) and found.scope_id is not None:
+        return str(found) if _ZONE.fullmatch(found.scope_id) else None
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
     found = mapped or found
     return None if found.is_loopback or found.is_unspecified else str(found)
@@ -107,8 +117,8 @@ def address(text: str | None) -> str | None:
 
 def port(text: str | None) -> int | None:
     """A client's port; None for 0 and for what is none."""
-    number = int(text) if text is not None and text.isascii() and text.isdigit() else 0
-    return number if 0 < number < 65536 else None
+    found = number(text)
+    return found if 0 < found < 65536 else None
 
 
 def account(text: str | None) -> tuple[str | None, str | None]:
@@ -118,8 +128,8 @@ def account(text: str | None) -> tuple[str | None, str | None]:
 
 
 def number(text: str | None) -> int:
-    """A decimal; -1 for what is none."""
-    return int(text) if text is not None and text.isascii() and text.isdigit() else -1
+    """A decimal of at most ten digits; -1 for what is none."""
+    return int(text) if text is not None and _DIGITS.fullmatch(text) else -1
 
 
 def _number(text: str | None) -> int:
