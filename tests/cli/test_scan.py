@@ -69,8 +69,8 @@ def test_the_events_go_to_their_file_while_a_person_watches(tmp_path: Path) -> N
     master, slave = os.openpty()
     with events.open("wb") as out:
         process = subprocess.Popen(
-            command("scan", "--json", str(log)),
-            stdin=subprocess.DEVNULL, stdout=out, stderr=slave, env={**os.environ, "TERM": "xterm"},
+            command("scan", "--json", log.name), cwd=tmp_path, stdin=subprocess.DEVNULL,
+            stdout=out, stderr=slave, env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
         )  # fmt: skip
     os.close(slave)
     shown = b""
