@@ -48,8 +48,9 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """``path`` is the file's, empty for the journal; of Windows' event logs it says whose.  ``why`` is one sentence for people;
-    ``problems`` say what stands in the way of each log looked at, and the way out."""
+    """``path`` is the file's, empty for the journal; of Windows' event logs it says whose.  ``why``
+    is one sentence for people; ``problems`` say what stands in the way of each log looked at, and
+    the way out."""
 
     kind: Kind
     path: str
