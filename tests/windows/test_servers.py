@@ -17,6 +17,7 @@ from usersessionmon.clock import ManualClock, SystemClock, Waker
 from usersessionmon.errors import UserError
 from usersessionmon.model import Record
 from usersessionmon.windows.channels import FORWARDED, LSM, SECURITY
+from usersessionmon.windows.marks import time_of
 from usersessionmon.windows.servers import QUEUE, WindowsSource
 from usersessionmon.windows.settings import MOST_SERVERS, WindowsServer
 from usersessionmon.windows.standing import State
@@ -276,6 +277,60 @@ def test_whatever_goes_wrong_all_is_delivered_once(
 
 
 Way = Callable[[Host], None]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(
+        st.one_of(
+            st.integers(1, 40),  # so many events come
+            st.sampled_from(["read", "kill", "cleared", "counts anew", "overwritten"]),
+        ),
+        max_size=25,
+    ),
+    errors=st.dictionaries(st.integers(1, 60), st.sampled_from([6, 1168, 1722, 15011]), max_size=4),
+)
+def test_of_a_log_that_is_cleared_only_what_was_not_read_yet_is_lost(
+    monkeypatch: pytest.MonkeyPatch, steps: list[int | str], errors: dict[int, int]
+) -> None:
+    with fake(monkeypatch) as world:
+        channel = world.host("rds-1", *BOTH).channels[LSM]
+        clock = ManualClock()
+        source, [line] = by_hand([RDS], clock, from_start=True)
+        world.trouble = Plan(errors)
+        position: str | None = None
+        found: list[str] = []
+        kept: list[str] = []  # all that came and was not cleared away unread
+        second = number = 0
+
+        def read() -> None:
+            nonlocal position
+            batch = source.read(1000)
+            position = batch.position or position
+            found.extend(one.time.text for one in batch.records)
+
+        for step in [*steps, "read"]:
+            if isinstance(step, int):
+                for _ in range(step):
+                    second, number = second + 1, number + 1
+                    one = event(LSM, number, second=second)
+                    channel.add(one)
+                    kept.append(time_of(one.xml))
+            elif step == "kill":
+                source.close()
+                source, [line] = by_hand([RDS], clock, position, from_start=True)
+            elif step == "read":
+                for _ in range(6):
+                    clock.advance(line.step() + 301)
+                    read()
+            else:
+                keep = 3 if step == "overwritten" else 0
+                channel.clear(keep=keep)
+                number = 0 if step == "counts anew" else number
+                there = {time_of(one.xml) for one in channel.events}
+                kept = [one for one in kept if one in found or one in there]
+        source.close()
+        assert found == kept
 
 
 def down(code: int) -> Way:
