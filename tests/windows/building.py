@@ -107,7 +107,7 @@ class Host:
 def reloaded(engine: Desktops) -> Desktops:
     """The engine as a new start of the program finds it."""
     logs, _ = engine.drain()
-    texts = dict(logs)
+    texts = {origin: text for origin, text in logs.items() if text is not None}
     for origin, book in engine._books.items():
         texts.setdefault(origin, dump(book.log))
     fresh = Desktops.load(texts.values(), patient=engine._patient)

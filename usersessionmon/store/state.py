@@ -109,10 +109,19 @@ def read_windows(connection: sqlite3.Connection) -> list[str]:
 
 
 def write_windows(
-    connection: sqlite3.Connection, logs: Mapping[str, str], sessions: Iterable[SessionView]
+    connection: sqlite3.Connection,
+    logs: Mapping[str, str | None],
+    sessions: Iterable[SessionView],
 ) -> None:
-    """Save what changed in the engine for Windows."""
-    connection.executemany("REPLACE INTO windows VALUES (?, ?)", list(logs.items()))
+    """Save what changed in the engine for Windows; None: forget the host."""
+    connection.executemany(
+        "DELETE FROM windows WHERE origin = ?",
+        [(origin,) for origin, body in logs.items() if body is None],
+    )
+    connection.executemany(
+        "REPLACE INTO windows VALUES (?, ?)",
+        [(origin, body) for origin, body in logs.items() if body is not None],
+    )
     connection.executemany(_REPLACE, [_row(view) for view in sessions])
 
 

@@ -44,6 +44,7 @@ _LATELY = 64
 _BRIEF = 512
 """Logons that wait for what makes them one; a flood of them is told as it comes."""
 _NEAR = 64
+_NAME_MOST, _SESSION_MOST = 255, 600
 _SLACK_US = 60 * SECOND
 
 
@@ -152,9 +153,9 @@ class Book:
         conn = Conn(
             number=self.log.counter,
             host=record.host,
-            user=user,
-            domain=domain,
-            session=session,
+            user=user[:_NAME_MOST],
+            domain=None if domain is None else domain[:_NAME_MOST],
+            session=session[:_SESSION_MOST],
             us=record.time.us,
             text=record.time.text,
         )
@@ -338,6 +339,8 @@ class Book:
             self._judge_boot(conn)
         elif conn.end_by in {"4647", "23"} and conn.reason is Reason.USER:
             conn.reason = self.leaving(conn.end_us) or Reason.USER
+        elif conn.end_by == "24" and conn.reason is Reason.UNKNOWN and self.is_broken(conn.end_us):
+            conn.reason, conn.abnormal = Reason.NETWORK, True
         length = self.duration(conn)
         change = _change(conn, ChangeKind.LOGOUT, Moment(conn.end_us, conn.end_text))
         self.out.append(
@@ -398,6 +401,10 @@ class Book:
     def is_boot(self, us: int) -> bool:
         """Whether another channel says that the host came up at about that time."""
         return any(abs(at - us) <= BOOT_US for at, _ in self.log.booted)
+
+    def is_broken(self, us: int) -> bool:
+        """Whether the transport broke at about that time."""
+        return any(abs(us - at) <= SAME_US for at, _ in self.log.broken)
 
     def _judge_boot(self, conn: Conn) -> None:
         """Whether the host went down in order before the boot that ended a session."""

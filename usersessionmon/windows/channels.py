@@ -29,7 +29,7 @@ WANTED: Mapping[str, frozenset[int]] = {
     ),
     LSM: frozenset({21, 23, 24, 25, 32, 39, 40, 41, 42}),
     RCM: frozenset({1149}),
-    RDP_CORE: frozenset({103, 131, 140, 142, 143}),
+    RDP_CORE: frozenset({142, 143}),
     SYSTEM: frozenset({12, 41, 104, 1074, 6005, 6006, 6008}),
     OPENSSH: frozenset({2, 3, 4}),
 }

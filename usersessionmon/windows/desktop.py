@@ -10,14 +10,13 @@ from usersessionmon.model import Reason, Record, WindowsEvent
 from .book import (
     OTHER_HALF_SECONDS,
     REASON_SECONDS,
-    SAME_US,
     SECOND,
     STEP_BACK,
     TAKEN_SECONDS,
     Book,
 )
 from .channels import SECURITY
-from .security import end_by_boot, passed_by
+from .security import apart, end_by_boot, passed_by
 from .state import MAX_DESKS, Conn
 from .tables import OWN, REFUSED, REPLACED, account, address, number, reason_of
 
@@ -116,10 +115,12 @@ def _desk(
 
 def _from_security(book: Book, record: Record, user: str) -> Conn | None:
     """The same login as Security has told it, if it has."""
-    for conn in book.near(user, record.time.us):
-        if conn.lsm is None and conn.rid is not None and conn.service == "windows" and conn.kind:
-            return conn
-    return None
+    halves = [
+        conn
+        for conn in book.near(user, record.time.us)
+        if conn.lsm is None and conn.rid is not None and conn.service == "windows" and conn.kind
+    ]
+    return min(halves, key=lambda conn: apart(record.time.us, conn.us), default=None)
 
 
 def _revive(conn: Conn) -> None:
@@ -259,8 +260,6 @@ def _explain(book: Book, conn: Conn, record: Record, code: int) -> None:
     reason = reason_of(code)
     if code in REFUSED:
         reason = Reason.UNKNOWN
-    if code == 0 and any(abs(record.time.us - at) <= SAME_US for at, _ in book.log.broken):
-        reason = Reason.NETWORK
     if _is_anothers(book, conn.ts or "", record):
         reason = Reason.KILLED
         taker = book.of_ts(book.log.sources[conn.ts or ""][1])

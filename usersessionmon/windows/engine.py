@@ -16,6 +16,7 @@ from .channels import LSM, RCM, RDP_CORE, SECURITY, SYSTEM
 from .state import Log, dump, load
 
 MAX_ORIGINS = 10_000
+_ORIGIN_MOST = 255
 
 
 class Desktops:
@@ -26,6 +27,9 @@ class Desktops:
         self._books: dict[str, Book] = {}
         self._heard: dict[tuple[str, int, bool], float] = {}
         """When, by ``tick``'s clock, each wait began; not saved."""
+        self._late: list[Change] = []
+        """Of hosts that there was no room for."""
+        self._gone: dict[str, list[SessionView]] = {}
         self._fresh: dict[str, None] = {}
         """The hosts of which records were read, or something waits."""
 
@@ -33,8 +37,9 @@ class Desktops:
         """What one record leads to, what had waited for it included."""
         event = record.windows
         assert event is not None
-        book = self._book(event.origin)
-        self._fresh[event.origin] = None
+        origin = event.origin[:_ORIGIN_MOST].casefold()
+        book = self._book(origin)
+        self._fresh[origin] = None
         if event.channel == SECURITY:
             security.take(book, record, event)
         elif event.channel == LSM:
@@ -46,13 +51,26 @@ class Desktops:
             facts.of_rcm(book, record, event)
         elif event.channel == RDP_CORE:
             facts.of_rdp_core(book, record, event)
-        return _taken(book)
+        late, self._late = self._late, []
+        return late + _taken(book)
 
     def _book(self, origin: str) -> Book:
         book = self._books.get(origin)
         if book is None:
             book = self._books[origin] = Book(Log(origin), patient=self._patient)
+            if len(self._books) > MAX_ORIGINS:
+                self._forget(next(iter(self._books)))
         return book
+
+    def _forget(self, origin: str) -> None:
+        """There is no room for so many hosts: whoever may write a record can make up names."""
+        book = self._books.pop(origin)
+        self._fresh.pop(origin, None)
+        for conn in book.brief():
+            security.conclude(book, conn)
+        book.finish()
+        self._late += _taken(book)
+        self._gone[origin] = list(book.views.values())
 
     # --- time -------------------------------------------------------------------------------------
 
@@ -99,11 +117,12 @@ class Desktops:
 
     def has_news(self) -> bool:
         """Whether ``drain`` has anything to give."""
-        return any(book.dirty for book in self._books.values())
+        return bool(self._gone) or any(book.dirty for book in self._books.values())
 
-    def drain(self) -> tuple[Mapping[str, str], tuple[SessionView, ...]]:
-        """(host → JSON, rows of sessions, the closed ones last) since the last call."""
-        logs: dict[str, str] = {}
+    def drain(self) -> tuple[Mapping[str, str | None], tuple[SessionView, ...]]:
+        """(host → JSON, None: forget it; rows of sessions, the closed ones last) since the last
+        call."""
+        logs: dict[str, str | None] = dict.fromkeys(self._gone)
         for origin, book in self._books.items():
             if book.dirty:
                 logs[origin] = dump(book.log)
@@ -121,6 +140,9 @@ class Desktops:
             if book.views:
                 views += book.views.values()
                 book.views = {}
+        for rows in self._gone.values():
+            views += rows
+        self._gone = {}
         return views
 
     def open_sessions(self) -> Iterator[SessionView]:

@@ -3,6 +3,7 @@ R6, R7 and R8 of the reading that the tests hold)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
@@ -32,8 +33,10 @@ _NO_FAILURES = frozenset({4, 5})
 _FOLD_US = 2 * SECOND
 _RECENT = 32
 """An elevation makes several records at once."""
-_STATION_US = 2 * SECOND
+_STATION_US = SECOND
+_CONSOLE = "Console"
 _END_US = 60 * SECOND
+_LUID = re.compile(r"0x[0-9a-fA-F]{1,16}")
 _SIGN_IN, _RUN_AS, _CONSENT = "User32", "seclogo", "CredPro"
 """``LogonProcessName``: people sign in by the first alone."""
 
@@ -100,7 +103,7 @@ def _arrive(
 ) -> None:
     """Somebody signed in."""
     fields = event.fields
-    user, luid = fields["TargetUserName"], fields.get("TargetLogonId", "")
+    user, luid = fields["TargetUserName"], _luid(fields.get("TargetLogonId")) or ""
     if luid and _is_twin(book, record, fields, kind):
         return
     place, door = address(fields.get("IpAddress")), port(fields.get("IpPort"))
@@ -128,6 +131,11 @@ def _arrive(
         book.hold(conn, hold)
 
 
+def _luid(text: str | None) -> str | None:
+    """A logon id; None for what is none."""
+    return text if text is not None and _LUID.fullmatch(text) else None
+
+
 def _reused(book: Book, record: Record, conn: Conn | None) -> None:
     """An id is given out once between two boots: there must have been one that the log has lost."""
     if conn is not None and conn.rid is not None:
@@ -141,7 +149,8 @@ def _reused(book: Book, record: Record, conn: Conn | None) -> None:
 def _is_twin(book: Book, record: Record, fields: Mapping[str, str], kind: int) -> bool:
     """An administrator's logon comes twice, with and without the rights; the older versions of the
     event do not link the two."""
-    luid, linked = fields.get("TargetLogonId", ""), fields.get("TargetLinkedLogonId")
+    luid = fields.get("TargetLogonId", "")
+    linked = _luid(fields.get("TargetLinkedLogonId"))
     conn = book.of_luid(linked)
     if conn is not None and not _are_twins(conn, record, fields["TargetUserName"]):
         return False
@@ -168,14 +177,16 @@ def _partner(book: Book, conn: Conn) -> Conn | None:
     found = list(book.near(conn.user, conn.us))
     halves = [one for one in found if one.lsm is not None and one.rid is None]
     others = [one for one in found if one.lsm is None and one.shared and not one.told]
-    for other in sorted(halves, key=lambda one: _apart(one, conn)):
-        if all(_apart(other, one) >= _apart(other, conn) for one in others):
+    for other in sorted(halves, key=lambda one: apart(one.us, conn.us)):
+        if all(apart(other.us, one.us) >= apart(other.us, conn.us) for one in others):
             return other
     return None
 
 
-def _apart(one: Conn, other: Conn) -> int:
-    return abs((one.us or 0) - (other.us or 0))
+def apart(lsm_us: int | None, us: int | None) -> int:
+    """How far LSM's login is from Security's, which comes first."""
+    passed = (lsm_us or 0) - (us or 0)
+    return passed if passed >= 0 else SAME_US // 2 - passed
 
 
 def _join(book: Book, half: Conn, conn: Conn) -> None:
@@ -203,13 +214,14 @@ def passed_by(book: Book, user: str, us: int) -> str | None:
     name = user.casefold()
     for at, who, place in reversed(book.log.passed):
         if who == name and 0 <= us - at <= 60 * SECOND:
+            book.log.passed.remove((at, who, place))
             return place
     return None
 
 
 def _logoff(book: Book, record: Record, event: WindowsEvent) -> None:
     """4647: the user asked.  4634: the logon session is gone, for whatever reason."""
-    luid = event.fields.get("TargetLogonId")
+    luid = _luid(event.fields.get("TargetLogonId"))
     conn = book.of_luid(luid)
     asked = event.id == 4647
     if luid is not None and asked:
@@ -455,7 +467,7 @@ def _whose(
 def _station(book: Book, record: Record, event: WindowsEvent) -> None:
     """4778, 4779: a desktop session was reconnected or disconnected."""
     fields = event.fields
-    user, luid = fields.get("AccountName"), fields.get("LogonID")
+    user, luid = fields.get("AccountName"), _luid(fields.get("LogonID"))
     if user is None or luid is None or is_nobody(None, user):
         return
     place = address(fields.get("ClientAddress"))
@@ -510,7 +522,7 @@ def _enter_station(
     for other in book.waiting():
         taken = other.end_by == "4779" and other.station == station and other.end_us is not None
         if taken and abs(record.time.us - (other.end_us or 0)) <= _STATION_US:
-            if other.user.casefold() != user.casefold():
+            if other.user.casefold() != user.casefold() and station != _CONSOLE:
                 other.reason, other.abnormal = Reason.KILLED, True
                 other.by_user, other.by_ip = user, place
             book.settle(other)
@@ -528,7 +540,7 @@ def _enter_station(
     new.row = f"{desk.session}+{event.record_id}"
     new.rid, new.luids, new.again, new.ip = event.record_id, [luid], True, place
     new.client_host = None if place else fields.get("ClientName")
-    new.station, new.tty = station, "console" if station == "Console" else "rdp"
+    new.station, new.tty = station, "console" if station == _CONSOLE else "rdp"
     book.touch(new)
     book.settle(new)
 
