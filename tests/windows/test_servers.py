@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.windows.fake_win32 import Host, World, event, fill
@@ -290,6 +290,8 @@ Way = Callable[[Host], None]
     ),
     errors=st.dictionaries(st.integers(1, 60), st.sampled_from([6, 1168, 1722, 15011]), max_size=4),
 )
+@example(steps=[3, "read", "counts anew", 5], errors={})
+@example(steps=[3, "read", "overwritten", 2, "kill", "counts anew", 9, "read", 1], errors={3: 1168})
 def test_of_a_log_that_is_cleared_only_what_was_not_read_yet_is_lost(
     monkeypatch: pytest.MonkeyPatch, steps: list[int | str], errors: dict[int, int]
 ) -> None:
