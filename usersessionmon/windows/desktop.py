@@ -94,6 +94,8 @@ def _arrive(book: Book, record: Record, event: WindowsEvent) -> None:
         local = (said is not None and place is None) or conn.kind in {2, 11}
         conn.tty = "console" if local and conn.ip is None else conn.tty or "rdp"
     conn.lsm, conn.ts = event.record_id, ts
+    for luid in tuple(conn.luids):
+        book.name(conn, luid)  # in this session
     _revive(conn)
     book.hold(conn, conn.wait)
     book.touch(conn)

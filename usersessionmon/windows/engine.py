@@ -42,6 +42,8 @@ class Desktops:
         self._fresh[origin] = None
         if event.channel == SECURITY:
             security.take(book, record, event)
+            if event.id == security.BOOT:
+                desktop.booted(book, record)
         elif event.channel == LSM:
             desktop.take(book, record, event)
         elif event.channel == SYSTEM:

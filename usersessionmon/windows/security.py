@@ -569,8 +569,9 @@ def _is_sshd(event: WindowsEvent) -> bool:
     return name.casefold() in {"sshd.exe", "sshd-session.exe", "sshd-auth.exe"}
 
 
+BOOT = 4608
 _HANDLERS: Mapping[int, Callable[[Book, Record, WindowsEvent], None]] = {
-    4608: _boot,
+    BOOT: _boot,
     4616: _clock,
     4624: _logon,
     4625: _failed,
