@@ -57,11 +57,17 @@ def test_what_was_handed_out_is_what_the_position_says(world: World) -> None:
 
 
 def test_a_look_that_finds_nothing_moves_nothing(world: World) -> None:
-    source, [line] = by_hand([RDS], ManualClock())
+    clock = ManualClock()
+    source, [line] = by_hand([RDS], clock)
     assert source.read(0) == source.read(10) == ([], None, True, (), 0)
     line.step()
-    assert source.read(10).position is not None
-    assert source.read(10).position is None
+    position = source.read(10).position
+    assert position is not None
+    clock.advance(6.0)
+    assert source.read(10).position == position, "until it is surely saved"
+    assert source.patience() < 5.0
+    clock.advance(6.0)
+    assert source.read(10).position is None and source.patience() > 5.0
     source.close()
     source.close()
 

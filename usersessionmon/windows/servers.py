@@ -29,6 +29,9 @@ QUEUE = 256
 NAME: Literal["windows"] = "windows"
 _NOTES = 200
 _PATIENCE = 60.0
+_FRESH_SECONDS, _FRESH_PATIENCE = 10.0, 2.0
+"""So long a position is given again and again: where it moved over nothing that matters, the main
+loop saves it at leisure, and a place that is not saved is lost with the program."""
 _END_SECONDS = 1.0
 """What all threads together may take to end; one within a dead host's call is left behind."""
 _ONCE_SECONDS = 1.0
@@ -150,6 +153,8 @@ class WindowsSource:
         self._position = Position(position, [one.label for one in servers])
         self._news = News(wake)
         self._next = 0
+        self._moved: float | None = None
+        """When the position did."""
         self._closed = False
         self._lines = [Line(one, means, self._position, self._news) for one in servers]
         for line in self._lines:
@@ -176,14 +181,16 @@ class WindowsSource:
                 if taken.record is not None:
                     records.append(taken.record)
         notes = tuple(self._news.notes.popleft() for _ in range(len(self._news.notes)))
-        position = self._position.text() if count else None
+        if count:
+            self._moved = self._clock.monotonic()
+        position = self._position.text() if self._is_fresh() else None
         return Batch(records, position, self._at_end(), notes, count)
 
     def descriptors(self) -> Sequence[int]:
         return ()
 
     def patience(self) -> float:
-        return _PATIENCE
+        return _FRESH_PATIENCE if self._is_fresh() else _PATIENCE
 
     def close(self) -> None:
         if self._closed:
@@ -194,6 +201,10 @@ class WindowsSource:
         until = self._clock.monotonic() + _END_SECONDS
         for line in self._lines:
             line.end(max(0.0, until - self._clock.monotonic()))
+
+    def _is_fresh(self) -> bool:
+        now = self._clock.monotonic()
+        return self._moved is not None and now - self._moved < _FRESH_SECONDS
 
     def _in_turn(self) -> list[Line]:
         """All, beginning with another one each time."""
