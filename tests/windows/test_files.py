@@ -440,4 +440,5 @@ def test_memory_does_not_grow_with_an_export(tmp_path: Path) -> None:
         peak, found = _peak(read_logs([Given(str(path))], pytest.fail))
         assert found == count
         peaks.append(peak)
-    assert peaks[1] < peaks[0] + 40 * 6000, "an event is some five hundred bytes"
+    more = (peaks[1] - peaks[0]) / 6000
+    assert more < 150, "of each event its place is kept, and an event is above five hundred bytes"
