@@ -417,9 +417,7 @@ def both(patient: bool) -> Host:
     return Host(*ALL, patient=patient)
 
 
-@pytest.mark.parametrize(
-    ("patient", "first"), [(True, LSM), (False, LSM), (False, SECURITY)]
-)
+@pytest.mark.parametrize(("patient", "first"), [(True, LSM), (False, LSM), (False, SECURITY)])
 def test_one_login_in_two_channels(patient: bool, first: str) -> None:
     host = both(patient)
 
