@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import islice
 
 from usersessionmon.model import Change, ChangeKind, Moment, Reason, Record, SessionView
 
 from .channels import LSM, SECURITY
+from .rows import change_of, closed, view
 from .state import MAX_CONNS, MAX_DESKS, MAX_EARLY, MAX_TWINS, Conn, Desk, Log
-from .tables import is_restart
+from .why import SAME_US, SECOND, duration, is_broken, judge_boot, leaving
 
-SECOND = 1_000_000
-SAME_US = 10 * SECOND
 """Security and LSM tell of one login within this time of each other."""
 UNLOCK_SECONDS = 1.5
 """A logon that ends within a second was an unlock; its twin is there by then, too."""
@@ -32,12 +29,6 @@ TAKEN_SECONDS = 10.0
 """Who replaced a connection shows when they are in."""
 BOOT_SECONDS = 15.0
 """After a boot every channel is read up to it."""
-LEAVING_US = 60 * SECOND
-"""Who leaves within this time after somebody asked for a restart leaves because of it."""
-ASKED_US = 600 * SECOND
-"""A shutdown that was asked for with a delay comes within this time."""
-BOOT_US = 180 * SECOND
-"""The records of one boot lie within this time."""
 STEP_BACK = 5 * SECOND
 JUMP_US = 60 * SECOND
 _LATELY = 64
@@ -329,20 +320,24 @@ class Book:
         if conn.muted:
             return
         self.views[conn.row or conn.session] = view(conn)
-        self.out.append(_change(conn, ChangeKind.LOGIN, Moment(conn.us, conn.text)))
+        self.out.append(change_of(conn, ChangeKind.LOGIN, Moment(conn.us, conn.text)))
 
     def _tell_logout(self, conn: Conn) -> None:
         assert conn.end_us is not None
         if conn.muted:
             return
         if conn.end_by == "boot":
-            self._judge_boot(conn)
+            judge_boot(self.log, conn)
         elif conn.end_by in {"4647", "23"} and conn.reason is Reason.USER:
-            conn.reason = self.leaving(conn.end_us) or Reason.USER
-        elif conn.end_by == "24" and conn.reason is Reason.UNKNOWN and self.is_broken(conn.end_us):
+            conn.reason = leaving(self.log, conn.end_us) or Reason.USER
+        elif (
+            conn.end_by == "24"
+            and conn.reason is Reason.UNKNOWN
+            and is_broken(self.log, conn.end_us)
+        ):
             conn.reason, conn.abnormal = Reason.NETWORK, True
-        length = self.duration(conn)
-        change = _change(conn, ChangeKind.LOGOUT, Moment(conn.end_us, conn.end_text))
+        length = duration(self.log, conn)
+        change = change_of(conn, ChangeKind.LOGOUT, Moment(conn.end_us, conn.end_text))
         self.out.append(
             change._replace(
                 reason=conn.reason,
@@ -355,7 +350,7 @@ class Book:
                 kept=conn.kept,
             )
         )
-        self.views[conn.row or conn.session] = _closed(conn, length)
+        self.views[conn.row or conn.session] = closed(conn, length)
         self._remember(conn)
 
     def _remember(self, conn: Conn) -> None:
@@ -372,137 +367,11 @@ class Book:
             if not self.patient:
                 log.late.forget_before(log.lsm_us - _SLACK_US)
 
-    def duration(self, conn: Conn) -> float | None:
-        """Seconds; None when the clock was set in between, or does not allow it."""
-        if conn.us is None or conn.end_us is None or conn.vague or conn.end_us < conn.us:
-            return None
-        for rid, before, after in self.log.jumps:
-            if conn.rid is not None and rid < conn.rid:
-                continue
-            if conn.end_rid is not None and rid > conn.end_rid:
-                continue
-            if conn.us <= before and conn.end_us >= after and _lies_in(conn, before, after):
-                return None
-        return (conn.end_us - conn.us) / SECOND
-
-    # --- why --------------------------------------------------------------------------------------
-
-    def leaving(self, us: int) -> Reason | None:
-        """Whether somebody had asked for a restart or a shutdown when a session ended."""
-        named = [kind for at, kind in self.log.downs if kind and abs(us - at) <= LEAVING_US]
-        if named:
-            return _down(named[-1])
-        downs = [at for at, kind in self.log.downs if not kind and 0 <= at - us <= LEAVING_US]
-        if not downs:
-            return None
-        asked = [k for at, k in self.log.downs if k and 0 <= downs[0] - at <= ASKED_US]
-        return _down(asked[-1] if asked else "")
-
-    def is_boot(self, us: int) -> bool:
-        """Whether another channel says that the host came up at about that time."""
-        return any(abs(at - us) <= BOOT_US for at, _ in self.log.booted)
-
-    def is_broken(self, us: int) -> bool:
-        """Whether the transport broke at about that time."""
-        return any(abs(us - at) <= SAME_US for at, _ in self.log.broken)
-
-    def _judge_boot(self, conn: Conn) -> None:
-        """Whether the host went down in order before the boot that ended a session."""
-        boot_us = conn.crossed_us or conn.end_us or 0
-        log = self.log
-        earlier = max((at for at, _ in log.booted if at < boot_us - BOOT_US), default=0)
-        crashed = any(abs(at - boot_us) <= BOOT_US for at, _ in log.crashes)
-        kinds = [(at, kind) for at, kind in log.downs if earlier <= at <= boot_us + SECOND]
-        conn.inferred = True
-        if crashed or not kinds:
-            conn.reason, conn.abnormal = Reason.REBOOT, True
-            return
-        named = [kind for _, kind in kinds if kind]
-        conn.reason, conn.abnormal = _down(named[-1] if named else ""), False
-        last = max(at for at, _ in kinds)
-        if conn.us is not None and conn.vague and last > conn.us and conn.end_us is not None:
-            seconds = last // SECOND
-            conn.end_us, conn.end_text = last, _text_of(seconds, last % SECOND)
-            conn.vague = False
-
 
 def _was_taken_back(conn: Conn) -> bool:
     """Whether its short life in Security's log may be that of who came back to an older session:
     they are in then, as LSM will tell."""
     return conn.end_by == "4634" and (conn.end_us or 0) - (conn.us or 0) <= SAME_US
-
-
-def _down(kind: str) -> Reason:
-    return Reason.REBOOT if is_restart(kind) else Reason.SHUTDOWN
-
-
-def _lies_in(conn: Conn, before: int, after: int) -> bool:
-    """Whether a jump may lie within a connection of which only the times are known: one back in
-    time makes every moment between its ends ambiguous."""
-    assert conn.us is not None
-    assert conn.end_us is not None
-    if conn.rid is not None and conn.end_rid is not None:
-        return True
-    return before <= after or conn.end_us >= after >= conn.us or conn.us <= before <= conn.end_us
-
-
-def _text_of(seconds: int, micros: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros).isoformat()
-
-
-def _change(conn: Conn, kind: ChangeKind, time: Moment) -> Change:
-    return Change(
-        kind=kind,
-        time=time,
-        host=conn.host,
-        service=conn.service,
-        user=conn.user,
-        ip=conn.ip,
-        client_host=conn.client_host,
-        port=conn.port,
-        session=conn.session,
-        tty=conn.tty,
-        again=conn.again and kind is ChangeKind.LOGIN,
-        domain=conn.domain,
-    )
-
-
-def view(conn: Conn) -> SessionView:
-    """The row that people see until the end is told."""
-    return SessionView(
-        session=conn.session,
-        host=conn.host,
-        service=conn.service,
-        user=conn.user,
-        ip=conn.ip,
-        port=conn.port,
-        method=None,
-        key_fingerprint=None,
-        login_time=conn.login_time,
-        logout_time=None,
-        duration=None,
-        reason=None,
-        abnormal=False,
-        inferred=False,
-        state="open",
-        tty=conn.tty,
-        row=conn.row,
-    )
-
-
-def _closed(conn: Conn, length: float | None) -> SessionView:
-    return replace(
-        view(conn),
-        logout_time=conn.end_time,
-        duration=length,
-        reason=conn.reason or Reason.UNKNOWN,
-        abnormal=conn.abnormal,
-        inferred=conn.inferred,
-        state="closed",
-        by_user=conn.by_user,
-        by_ip=conn.by_ip,
-        kept=conn.kept,
-    )
 
 
 def both(record: Record) -> bool:

@@ -7,18 +7,13 @@ from collections.abc import Callable, Mapping
 
 from usersessionmon.model import Reason, Record, WindowsEvent
 
-from .book import (
-    OTHER_HALF_SECONDS,
-    REASON_SECONDS,
-    SECOND,
-    STEP_BACK,
-    TAKEN_SECONDS,
-    Book,
-)
+from .book import OTHER_HALF_SECONDS, REASON_SECONDS, STEP_BACK, TAKEN_SECONDS, Book
+from .boots import end_by_boot
 from .channels import SECURITY
-from .security import apart, end_by_boot, passed_by
+from .joining import apart, passed_by
 from .state import MAX_DESKS, Conn
 from .tables import OWN, REFUSED, REPLACED, account, address, number, reason_of
+from .why import SECOND, is_boot
 
 _HINT_US = 30 * SECOND
 """A reason stands just before the end that it explains."""
@@ -151,7 +146,7 @@ def _reopened(book: Book, record: Record, conn: Conn) -> None:
     """Its end was never logged: all that is known is that it is over."""
     book.end(conn, record, "reopened", Reason.UNKNOWN, wait=REASON_SECONDS)
     conn.inferred, conn.end_lsm = True, None
-    if conn.crossed_us is not None and book.is_boot(conn.crossed_us):
+    if conn.crossed_us is not None and is_boot(book.log, conn.crossed_us):
         end_by_boot(book, conn, record)
     _over(book, conn, record)
 
@@ -322,7 +317,7 @@ def _started(book: Book, record: Record, _event: WindowsEvent) -> None:
 def booted(book: Book, record: Record) -> None:
     """A sign of a boot came: with LSM's own start it ends what was open."""
     for conn in list(book.open()):
-        if conn.lsm is None or conn.crossed_us is None or not book.is_boot(conn.crossed_us):
+        if conn.lsm is None or conn.crossed_us is None or not is_boot(book.log, conn.crossed_us):
             continue
         if abs(record.time.us - conn.crossed_us) > 180 * SECOND:
             continue

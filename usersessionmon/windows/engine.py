@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from usersessionmon.model import Change, Record, SessionView
 
-from . import desktop, facts, security
-from .book import Book, view
+from . import desktop, facts, joining, security
+from .book import Book
 from .channels import LSM, RCM, RDP_CORE, SECURITY, SYSTEM
+from .rows import view
 from .state import Log, dump, load
 
 MAX_ORIGINS = 10_000
@@ -69,7 +70,7 @@ class Desktops:
         book = self._books.pop(origin)
         self._fresh.pop(origin, None)
         for conn in book.brief():
-            security.conclude(book, conn)
+            joining.conclude(book, conn)
         book.finish()
         self._late += _taken(book)
         self._gone[origin] = list(book.views.values())
@@ -87,7 +88,7 @@ class Desktops:
                 key = (origin, conn.number, conn.over)
                 since = self._heard.get(key, monotonic)
                 if conn.wait is not None and monotonic - since >= conn.wait:
-                    security.conclude(book, conn)
+                    joining.conclude(book, conn)
                 else:
                     heard[key] = since
             changes += _taken(book)
@@ -110,7 +111,7 @@ class Desktops:
         changes: list[Change] = []
         for book in self._books.values():
             for conn in book.brief():
-                security.conclude(book, conn)
+                joining.conclude(book, conn)
             book.finish()
             changes += _taken(book)
         return changes
