@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -72,6 +73,12 @@ def monitor(
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+def follows(config: Path) -> bool:
+    """Whether the monitor has taken its place in the log: a line before that is none of its."""
+    found = json.loads(run("status", "--json", "--config", str(config)).stdout)
+    return bool(found["running"]) and found["last_saved"] is not None
 
 
 def end(process: subprocess.Popen[bytes]) -> tuple[int, str]:

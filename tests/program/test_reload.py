@@ -12,7 +12,7 @@ import pytest
 
 from tests.feishu_double import FeishuDouble
 from tests.program import running
-from tests.program.running import monitor, run, until, write_config
+from tests.program.running import follows, monitor, run, until, write_config
 from usersessionmon.config import SYSTEM_CONFIG
 
 LOGIN = (
@@ -45,7 +45,7 @@ def test_a_new_webhook_without_a_restart(tmp_path: Path) -> None:
     with FeishuDouble() as first, FeishuDouble() as second:
         config = write_config(tmp_path, log, url=first.url)
         with monitor(config) as process:
-            until(lambda: status(config)["running"] is True)
+            until(lambda: follows(config))
             append(log, "alice", 1)
             assert "alice" in first.wait_for(1)[0]
             before = began(config)
@@ -76,8 +76,10 @@ def test_a_bad_configuration_is_refused_and_the_old_one_stays(tmp_path: Path) ->
     with FeishuDouble() as double:
         config = write_config(tmp_path, log, url=double.url)
         good = config.read_text()
+        spare = tmp_path / "spare.yaml"  # for who looks meanwhile
+        spare.write_text(good)
         with monitor(config) as process:
-            until(lambda: status(config)["running"] is True)
+            until(lambda: follows(config))
             for number, (text, problem) in enumerate(BAD.items(), 1):
                 config.write_text(text)
                 refused = run("check", "--configuration", "--config", str(config))
@@ -85,8 +87,8 @@ def test_a_bad_configuration_is_refused_and_the_old_one_stays(tmp_path: Path) ->
                 hang_up(process)
                 append(log, f"user{number}", number)
                 assert f"user{number}" in double.wait_for(number)[-1]
+                until(lambda problem=problem: problem in _refusal(spare))  # type: ignore[misc]
                 config.write_text(good)
-                until(lambda problem=problem: problem in _refusal(config))  # type: ignore[misc]
             found = run("status", "--config", str(config))
             assert found.returncode == 1
             assert "the new configuration was refused" in found.stdout.decode()
@@ -138,7 +140,7 @@ def test_many_reloads_lose_nothing_and_leave_nothing_open(tmp_path: Path) -> Non
     with FeishuDouble(limits=False) as double:
         config = write_config(tmp_path, log, url=double.url)
         with monitor(config) as process:
-            until(lambda: status(config)["running"] is True)
+            until(lambda: follows(config))
             folder = Path(f"/proc/{process.pid}/fd")
             append(log, "user0", 0)
             double.wait_for(1)
@@ -160,7 +162,7 @@ def test_descriptors_stay_as_many(tmp_path: Path) -> None:
     log.touch()
     config = write_config(tmp_path, log)
     with monitor(config) as process:
-        until(lambda: status(config)["running"] is True)
+        until(lambda: follows(config))
         counts = []
         for _ in range(3):
             before = began(config)
@@ -177,7 +179,7 @@ def test_terminate_right_after_a_reload_ends_in_order(tmp_path: Path) -> None:
     config = write_config(tmp_path, log)
     for pause in (0.0, 0.1, 0.3):
         with monitor(config) as process:
-            until(lambda: status(config)["running"] is True)
+            until(lambda: follows(config))
             hang_up(process)
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(pause or 0.001)

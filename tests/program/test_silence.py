@@ -17,7 +17,7 @@ import pytest
 from tests.feishu_double import FeishuDouble
 from tests.host.test_connections import PRETEND
 
-from .running import append, run, until, write_config
+from .running import append, follows, run, until, write_config
 
 HASTY = """
 import sys
@@ -58,7 +58,7 @@ def test_connections_that_the_log_says_nothing_of(tmp_path: Path, wanted: bool) 
             assert sshd.stdout is not None
             port = int(sshd.stdout.readline())
             try:
-                until(lambda: status()["running"])
+                until(lambda: follows(config))
                 append(log, [line("Server listening on 127.0.0.1 port 22.")])
                 until(lambda: status()["last_line"] is not None)
                 with ExitStack() as connected:

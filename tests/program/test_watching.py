@@ -19,7 +19,7 @@ import pytest
 from tests.beat_double import TOKEN, BeatDouble
 from tests.feishu_double import FeishuDouble
 
-from .running import append, login, run, until, write_config
+from .running import append, follows, login, run, until, write_config
 
 HASTY = """
 import sys
@@ -79,7 +79,7 @@ def test_it_was_down(
     with FeishuDouble(limits=False) as group:
         config = write_config(tmp_path, log, url=group.url)
         with hasty(config) as process:
-            until(lambda: bool(status(config)["running"]))
+            until(lambda: follows(config))
             moves(config, "last_saved")  # although nobody writes to the log
             assert status(config)["down"] is None
             way(process)
@@ -110,7 +110,7 @@ def test_a_channel_that_is_held_is_told_on_the_other(tmp_path: Path) -> None:
         more = f"channels: {{ops: {{type: feishu, webhook_url: '{other.url}'}}}}"
         config = write_config(tmp_path, log, url=group.url, more=more)
         with hasty(config):
-            until(lambda: bool(status(config)["running"]))
+            until(lambda: follows(config))
             append(log, login(1, 100, "alice", 50001))
             until(lambda: len(group.texts()) == 2)
             assert titles(group) == ["用户登录通知", "通知渠道异常通知"]
@@ -156,7 +156,7 @@ def test_the_report_and_fewer_lines_that_are_understood(tmp_path: Path) -> None:
     with FeishuDouble(limits=False) as group:
         config = write_config(tmp_path, log, url=group.url, more='report: {at: "08:30"}')
         with hasty(config) as process:
-            until(lambda: bool(status(config)["running"]))
+            until(lambda: follows(config))
             moves(config, "last_saved")
             append(log, login(1, 100, "alice", 50001))
             odd = [f"{login(2, 200, 'x', 1)[0].split(' web-1')[0]} web-1 sshd[9]: Odd thing {n}"
