@@ -23,7 +23,7 @@ def test_twins_are_one_login_and_the_first_end_of_either_its_logout() -> None:
     assert host.told() == [("login", "alice"), ("logout", "alice")]
     login, logout = host.changes
     assert (login.ip, login.port, login.method, login.domain) == ("198.51.100.7", 5, None, "CORP")
-    assert login.session == logout.session == "win:SRV01:0:0x10"
+    assert login.session == logout.session == "win:srv:0:0x10"
     assert (logout.reason, logout.duration, logout.abnormal) == (Reason.USER, 60.0, False)
 
 

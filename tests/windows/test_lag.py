@@ -317,6 +317,34 @@ def test_names_of_hosts_can_be_made_up_and_there_is_an_end_to_it() -> None:
     assert len(told) == MAX_ORIGINS + 5
 
 
+def test_made_up_hosts_of_a_collector_make_no_room_of_a_server_s() -> None:
+    engine = Desktops(patient=False)
+    engine.take(Host(LSM, origin="dc-1").record(0, LSM, 21, User="boss", SessionID=1))
+    for number in range(MAX_ORIGINS + 5):
+        origin = f"collector/h{number}"
+        engine.take(Host(LSM, origin=origin).record(0, LSM, 21, User="alice", SessionID=1))
+    assert "boss" in {row.user for row in engine.open_sessions()}
+
+
+def test_a_server_that_calls_itself_like_another_ends_nothing_there() -> None:
+    engine = Desktops(patient=False)
+    rows = {}
+    for origin, user in (("a", "boss"), ("b", "evil")):
+        host = Host(LSM, origin=origin)  # both say that they are SRV01
+        for record in (host.record(0, LSM, 21, User=user, SessionID=2),):
+            engine.take(record)
+        if origin == "b":
+            engine.take(host.record(9, LSM, 23, User=user, SessionID=2))
+    engine.tick(0.0)
+    engine.tick(5.0)
+    for row in engine.drain()[1]:
+        rows[row.key] = row
+    assert {(row.user, row.state) for row in rows.values()} == {
+        ("boss", "open"),
+        ("evil", "closed"),
+    }
+
+
 def test_a_host_is_one_in_any_letters() -> None:
     engine = Desktops()
     for origin in ("SRV01", "srv01"):

@@ -136,6 +136,10 @@ class Book:
             if conn.us is not None and conn.us <= us and (conn.end_us is None or conn.end_us >= us)
         ]
 
+    def prefix(self, record: Record) -> str:
+        """How the ids of its sessions begin: by whose log it is, for a record may name any host."""
+        return f"win:{self.log.origin or (record.host or '').casefold()}"
+
     # --- changing ---------------------------------------------------------------------------------
 
     def begin(self, record: Record, user: str, domain: str | None, session: str) -> Conn:

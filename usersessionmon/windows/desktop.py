@@ -105,7 +105,7 @@ def _desk(
     if again and desk is not None and desk.user == user.casefold():
         desk.rows += 1
         return desk.session, f"{desk.session}+{event.record_id}"
-    session = f"win:{record.host or ''}:{book.log.starts}:ts{ts}:{event.record_id}"
+    session = f"{book.prefix(record)}:{book.log.starts}:ts{ts}:{event.record_id}"
     book.desk(ts, session, user.casefold())
     return session, ""
 
@@ -191,7 +191,7 @@ def _unseen(book: Book, record: Record, event: WindowsEvent, ts: str) -> Conn | 
     if user is None or ts in book.log.known:
         return None
     book.log.hint(book.log.known, ts, record.time.us, MAX_DESKS)
-    session = f"win:{record.host or ''}:{book.log.starts}:ts{ts}:{event.record_id}"
+    session = f"{book.prefix(record)}:{book.log.starts}:ts{ts}:{event.record_id}"
     conn = book.begin_lost(record, user, domain, session)
     conn.ts, conn.lsm = ts, event.record_id
     book.desk(ts, session, user.casefold())

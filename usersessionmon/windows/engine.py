@@ -7,6 +7,7 @@ between any two records.  One ``Book`` holds what is known of one host, all its 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 from usersessionmon.model import Change, Record, SessionView
 
@@ -62,8 +63,16 @@ class Desktops:
         if book is None:
             book = self._books[origin] = Book(Log(origin), patient=self._patient)
             if len(self._books) > MAX_ORIGINS:
-                self._forget(next(iter(self._books)))
+                self._forget(self._least())
         return book
+
+    def _least(self) -> str:
+        """The host that can be forgotten with the least loss: one on which nobody is, of those that
+        a collector tells of; its name is part of theirs."""
+        names = list(self._books)[:-1]
+        empty = (name for name in names if not self._books[name].log.conns)
+        told = (name for name in names if "/" in name)
+        return next(chain(empty, told), names[0])
 
     def _forget(self, origin: str) -> None:
         """There is no room for so many hosts: whoever may write a record can make up names."""

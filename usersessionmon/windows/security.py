@@ -79,7 +79,7 @@ def _arrive(
         return
     place, door = address(fields.get("IpAddress")), port(fields.get("IpPort"))
     _reused(book, record, book.of_luid(luid))
-    session = f"win:{record.host or ''}:{book.log.boots}:{luid}"
+    session = f"{book.prefix(record)}:{book.log.boots}:{luid}"
     hold = PARTNER_SECONDS if both(record) else UNLOCK_SECONDS
     conn = book.begin(record, user, fields.get("TargetDomainName"), session)
     conn.service, conn.kind = service, kind
@@ -175,7 +175,7 @@ def _left_unseen(book: Book, record: Record, event: WindowsEvent, luid: str) -> 
     if left_lately(book, record, user):
         return  # by the other of their twins
     has_left(book, record, user)
-    session = f"win:{record.host or ''}:{book.log.boots}:{luid}"
+    session = f"{book.prefix(record)}:{book.log.boots}:{luid}"
     conn = book.begin_lost(record, user, event.fields.get("TargetDomainName"), session)
     conn.rid = conn.end_rid = event.record_id
     book.end(conn, record, "4647", Reason.USER, wait=0.0)

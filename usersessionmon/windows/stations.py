@@ -43,7 +43,7 @@ def _leave_station(
 ) -> None:
     fields = event.fields
     if conn is None or conn.over:
-        session = f"win:{record.host or ''}:{book.log.boots}:{luid}"
+        session = f"{book.prefix(record)}:{book.log.boots}:{luid}"
         conn = book.begin_lost(record, user, fields.get("AccountDomain"), session)
         conn.luids, conn.rid = [luid], event.record_id
     place = address(fields.get("ClientAddress"))
@@ -75,7 +75,7 @@ def _enter_station(
         book.settle(conn)
     desk = book.log.desks.get(luid)
     if desk is None:
-        desk = book.desk(luid, f"win:{record.host or ''}:{book.log.boots}:{luid}", user)
+        desk = book.desk(luid, f"{book.prefix(record)}:{book.log.boots}:{luid}", user)
     if _came_back(book, record, desk, user, luid):
         return
     new = book.begin(record, user, fields.get("AccountDomain"), desk.session)
