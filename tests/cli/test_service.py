@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from tests.windows_host import done, windows
 from usersessionmon.cli.main import main
+from usersessionmon.cli.service import carry_out
+from usersessionmon.cli.service_closed import quoted
 from usersessionmon.cli.service_doing import Command, File, Folder, Removal, do, run, shown
-from usersessionmon.cli.service_steps import Site, install, quoted, start, uninstall
+from usersessionmon.cli.service_steps import Site, install, start, uninstall
 from usersessionmon.cli.service_task import NAMESPACE, Account, account_of, task_xml
 from usersessionmon.errors import TroubleError, UserError
 
@@ -198,8 +200,10 @@ def test_the_installation_can_be_done_again(site: Site) -> None:
         for step in install(site, LOCAL, has_config=True):
             do(step, runner)
         assert [Path(words[0]).name for words in runner.told] == [
-            *("powershell.exe", "icacls.exe", "icacls.exe", "icacls.exe"),
-            *("powershell.exe", "powershell.exe"),
+            *("powershell.exe", "icacls.exe", "icacls.exe"),
+            *("powershell.exe", "icacls.exe", "icacls.exe"),
+            *("powershell.exe", "icacls.exe"),
+            *("powershell.exe", "powershell.exe", "powershell.exe"),
         ]
     assert Path(site.state).is_dir()
     assert parts(Path(site.task_file).read_bytes())["/Task/Actions/Exec/Command"].endswith(
@@ -211,7 +215,7 @@ def test_rights(site: Site) -> None:
     """Nobody but the system, administrators and the account; names would be translated."""
     steps = install(site, LOCAL, has_config=True)
     told = [one.words for one in steps if isinstance(one, Command)]
-    given = {words[1]: words[2:] for words in told if words[0].endswith("icacls.exe")}
+    given = {words[1]: words[2:] for words in told if "/grant:r" in words}
     all_of = ("/inheritance:r", "/grant:r", "*S-1-5-18:(OI)(CI)F", "*S-1-5-32-544:(OI)(CI)F")
     assert given == {
         str(site.base): (*all_of, "*S-1-5-19:(OI)(CI)RX", "/Q"),
@@ -235,9 +239,47 @@ def test_what_is_somebody_elses_is_found_before_anything_is_put_there(site: Site
     assert list(Path(site.base).iterdir()) == []
 
 
+def test_what_others_put_there_until_the_rights_were_cut_is_looked_for_afterwards(
+    site: Site,
+) -> None:
+    """Looked for before, it could still be put there between; its owner gives himself rights."""
+    elsewhere = site._replace(state=site.base.parent / "state of mine")
+    for one in (site, elsewhere):
+        steps = [step for step in install(one, LOCAL, has_config=True) if isinstance(step, Command)]
+        for folder in (one.base, one.state):
+            alone, owner, cut = (
+                step.words
+                for step in steps
+                if step.what.endswith((f" {folder}", f"{folder} for administrators"))
+            )
+            assert "Test-Link" in alone[-1] and "-Recurse" not in alone[-1], "icacls follows links"
+            assert owner[1:] == (str(folder), "/setowner", "*S-1-5-32-544", "/Q")
+            assert "/grant:r" in cut
+        (trust,) = (at for at, step in enumerate(steps) if "-Recurse" in step.words[-1])
+        cuts = [at for at, step in enumerate(steps) if "/grant:r" in step.words]
+        assert len(cuts) == 3 and max(cuts) < trust
+        script = steps[trust].words[-1]
+        roots = script[script.index("foreach ($root in ") :].partition(")")[0]
+        assert f"'{one.base}'" in roots
+        assert (f"'{one.state}'" in roots) == (one is elsewhere), (
+            "what is in the base is seen there"
+        )
+        assert f"StartsWith('{one.state}\\'" in script, "the state may be the account's own"
+        before_state = script.partition("$wide =")[0]
+        assert "S-1-5-19" not in before_state, "but nothing else"
+        runner = Windows("-Recurse")
+        with pytest.raises(
+            TroubleError, match=r"trust what was there before .*takeown /F .* /A /R"
+        ):
+            carry_out(install(one, LOCAL, has_config=True), runner)
+        assert not Path(one.task_file).exists()
+
+
 def test_a_managed_account_is_told_what_it_needs(site: Site) -> None:
     steps = [one for one in install(site, MANAGED, has_config=False) if isinstance(one, Command)]
-    assert "CORP\\monitor$:(OI)(CI)M" in steps[2].words
+    assert any("CORP\\monitor$:(OI)(CI)M" in one.words for one in steps)
+    (trust,) = (one.words[-1] for one in steps if "-Recurse" in one.words[-1])
+    assert "NTAccount]'CORP\\monitor$').Translate(" in trust
     with pytest.raises(TroubleError, match="log on as a batch job"):
         do(steps[-1], Windows("Register-ScheduledTask"))
 
@@ -327,7 +369,8 @@ def test_its_whole_life(tmp_path: Path, system: dict[str, str]) -> None:
     noted = Path(system["NOTED"]).read_text(encoding="utf-8").splitlines()
     assert [line.split()[0] for line in noted] == [
         *("powershell.exe", "icacls.exe", "icacls.exe"),
-        *("powershell.exe", "powershell.exe", "powershell.exe"),
+        *("powershell.exe", "icacls.exe", "icacls.exe"),
+        *("powershell.exe", "powershell.exe", "powershell.exe", "powershell.exe"),
     ]
     assert parts((base / "task.xml").read_bytes())["/Task/Actions/Exec/Arguments"].endswith(
         str(base / "state/monitor.log")

@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import NamedTuple
 
+from .service_closed import closed, own, quoted
 from .service_doing import Command, File, Folder, Removal, Step
 from .service_task import TASK, Account, task_xml
 
 READERS = "S-1-5-32-573"
 """The group Event Log Readers, whose name is translated."""
 _SYSTEM, _ADMINISTRATORS = "*S-1-5-18", "*S-1-5-32-544"
-_QUOTES = "'‘’‚‛"
-"""What PowerShell takes for a single quote."""
 _NAMED = f"-TaskName '{TASK}'"
 _INSTALL_FIRST = "install it first: user-session-monitor service install"
 _RIGHTS = "is the path on a disk with access rights (NTFS), and is this an administrator?"
@@ -59,18 +58,17 @@ def install(site: Site, account: Account, *, has_config: bool) -> Iterator[Step]
     """Folders that only administrators and the account may read, the right to read event logs, and
     the task."""
     named = account.for_icacls
-    yield Folder(site.base)
+    yield from _own_folder(site, site.base, f"{named}:(OI)(CI)RX")
+    yield from _own_folder(site, site.state, f"{named}:(OI)(CI)M")
+    if has_config:  # moved here it would have kept the rights of the folder that it came from
+        yield _powershell(site, f"trust {site.config}", own(site.config), _take(site.config))
+        yield _rights(site, site.config, f"{named}:R")
     yield _powershell(
         site,
-        "see that all in the folder is an administrator's",
-        _owners(site),
-        f"look at it, remove it or: takeown /F {subprocess.list2cmdline([str(site.base)])} /A /R",
+        "trust what was there before",
+        closed(_folders(site), site.state, account),
+        _take(site.base, "/R"),
     )
-    yield _rights(site, site.base, f"{named}:(OI)(CI)RX", inherited="(OI)(CI)")
-    yield Folder(site.state)
-    yield _rights(site, site.state, f"{named}:(OI)(CI)M", inherited="(OI)(CI)")
-    if has_config:  # moved here it would have kept the rights of the folder that it came from
-        yield _rights(site, site.config, f"{named}:R")
     yield _powershell(site, "let the account read event logs", _join(account), _JOIN)
     yield File(site.task_file, task_xml(site.words(), site.base, account))
     yield _powershell(site, "register the task", _register(site), _may_be_used(account))
@@ -110,27 +108,27 @@ def look(site: Site) -> Command:
     return _powershell(site, "look at the task", script, _INSTALL_FIRST)
 
 
-def quoted(text: str) -> str:
-    """As PowerShell takes it for exactly this text: within single quotes only they are special."""
-    return "'" + "".join(c * 2 if c in _QUOTES else c for c in text) + "'"
+def _own_folder(site: Site, folder: PurePath, account: str) -> Iterator[Step]:
+    """Closed first: what others put into it until then is looked for afterwards."""
+    yield Folder(folder)
+    yield _powershell(site, f"trust {folder}", own(folder), _take(folder))
+    icacls, named = str(site.system / "icacls.exe"), str(folder)
+    owner = (icacls, named, "/setowner", _ADMINISTRATORS, "/Q")
+    yield Command(f"take {folder} for administrators", owner, _RIGHTS)
+    yield _rights(site, folder, account, inherited="(OI)(CI)")
 
 
-def _owners(site: Site) -> str:
-    """A script that fails when what lies in the folder, but for what is in the state, is a link or
-    is not an administrator's: everybody may make folders under ProgramData, and wait."""
-    base, state = quoted(str(site.base)), quoted(f"{site.state}\\")
+def _folders(site: Site) -> Iterator[PurePath]:
+    yield site.base
+    if not site.state.is_relative_to(site.base):
+        yield site.state
+
+
+def _take(path: PurePath, *more: str) -> str:
+    named = subprocess.list2cmdline([str(path), "/A", *more])
     return (
-        "$good = 'S-1-5-18', 'S-1-5-32-544', "
-        "[Security.Principal.WindowsIdentity]::GetCurrent().User.Value; "
-        f"& {{ Get-Item -Force -LiteralPath {base}; "
-        f"Get-ChildItem -Force -Recurse -LiteralPath {base} }} | "
-        f"Where-Object {{ -not $_.FullName.StartsWith({state}, 'OrdinalIgnoreCase') }} | "
-        "ForEach-Object { "
-        "$owner = (Get-Acl -LiteralPath $_.FullName)"
-        ".GetOwner([Security.Principal.SecurityIdentifier]).Value; "
-        "if ($owner -notin $good) { throw ('{0} belongs to {1}' -f $_.FullName, $owner) }; "
-        "if (($_.Attributes -band [IO.FileAttributes]::ReparsePoint) -ne 0) "
-        "{ throw ('{0} is a link' -f $_.FullName) } }"
+        "look at it, remove what nobody of yours put there, then "
+        f"takeown /F {named}, and for rights icacls FILE /reset"
     )
 
 
