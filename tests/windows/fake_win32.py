@@ -45,7 +45,9 @@ FLAGS = {
     "EvtLogOldestRecordNumber": 6,
     "EvtFormatMessageEvent": 1,
 }
-NOTHING = (259, 1460, 4317)
+ZERO = -1
+"""In place of an error: a call that failed and says that it did not (code 0)."""
+NOTHING = (ZERO, 259, 1460, 4317)
 """Errors of EvtNext by which nothing is lost."""
 
 
@@ -126,6 +128,7 @@ class Handle:
     reverse: bool = False
     spent: bool = False
     stale: bool = False
+    asked: int = 0
     closed: bool = False
 
     def Close(self) -> None:
@@ -148,6 +151,8 @@ class World:
         self.credentials: dict[str, tuple[str, bytes]] = {}
         self.trouble: Callable[[str, str, str], int] = lambda _function, _host, _path: 0
         """(function, host, channel) → the error that this call fails with, or 0."""
+        self.slow = 0
+        """So often each query says that the time is over (1460) before it gives anything."""
         self.lose_signals = False
         self.harsh = True
         """4317 where a subscription has no events, as seen in the wild; else an empty tuple."""
@@ -195,12 +200,12 @@ class World:
         """A call that needs no host."""
         code = self.trouble(function, host, path)
         if code:
-            raise error(code, function, "refused in the system's own words")
+            raise error(max(0, code), function, "refused in the system's own words")
 
     def fail(self, function: str, host: str, path: str = "") -> None:
         code = self.hosts[host].down or self.trouble(function, host, path)
         if code:
-            raise error(code, function, "refused in the system's own words")
+            raise error(max(0, code), function, "refused in the system's own words")
 
     def reach(self, function: str, session: Any, path: str) -> tuple[str, Channel]:
         """The channel that a call is about."""
@@ -309,6 +314,8 @@ class World:
             raise error(6, "EvtNext", "")
         found = list(islice(self._behind(one), Count))
         code = self.hosts[one.host].down or self.trouble("EvtNext", one.host, one.path)
+        one.asked += 1
+        code = code or (1460 if one.kind == "query" and one.asked <= self.slow else 0)
         code = code or (15011 if one.stale else 0)
         code = code or (1734 if len(found) > self.hosts[one.host].bound else 0)
         if not code and not found and one.kind == "subscription" and self.harsh:
@@ -317,7 +324,7 @@ class World:
             one.cursor = found[-1].number
         if code:
             one.spent = code not in NOTHING
-            raise error(code, "EvtNext", "")
+            raise error(max(0, code), "EvtNext", "")
         return tuple(self.make("event", host=one.host, path=one.path, what=e) for e in found)
 
     def _behind(self, one: Handle) -> Iterator[Event]:

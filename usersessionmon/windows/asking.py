@@ -21,6 +21,7 @@ from .forwarded import Forwarded
 from .intake import Parse
 from .queries import query_of, wanted_ids
 from .settings import MOST_SERVERS, WindowsServer, too_many
+from .waiting import LONG_ASKS, part
 
 LOG = logging.getLogger("usersessionmon")
 _WAITING = 1000
@@ -36,7 +37,8 @@ class Answer(NamedTuple, Generic[T]):
     error: EventLogError | None = None
 
 
-Ask = Callable[[WindowsServer, Session], Iterable[T]]
+Ask = Callable[[WindowsServer, Session], Iterable[T | None]]
+"""What is found; None: nothing yet, but it is still at it."""
 
 
 def ask(servers: Sequence[WindowsServer], log: EventLog, what: Ask[T]) -> Iterator[Answer[T]]:
@@ -71,7 +73,9 @@ class _Asked(Generic[T]):
             session = self._log.open(server.host, server.credentials)
             with closing(session):
                 for found in self._what(server, session):
-                    if not self._put(Answer(server, found)):
+                    if self.stopping or (
+                        found is not None and not self._put(Answer(server, found))
+                    ):
                         return
         except EventLogError as error:
             self._put(Answer(server, None, error))
@@ -111,9 +115,10 @@ class Look(NamedTuple):
     parse: Parse
 
 
-def past(look: Look, server: WindowsServer, session: Session) -> Iterator[Past]:
+def past(look: Look, server: WindowsServer, session: Session) -> Iterator[Past | None]:
     """The records of one server: of each channel in its own order, the small channels before
-    Security.  An optional channel that is not there is left out.  Raises EventLogError."""
+    Security; None: nothing yet.  An optional channel that is not there is left out.  Raises
+    EventLogError."""
     wanted = (FORWARDED,) if server.forwarded else look.channels or server.follows()
     opened: dict[str, Events] = {}
     try:
@@ -127,6 +132,9 @@ def past(look: Look, server: WindowsServer, session: Session) -> Iterator[Past]:
         for channel in list(opened):
             again = partial(_query, session, channel, look)
             for rendered in _rendered(opened.pop(channel), again):
+                if rendered is None:
+                    yield None
+                    continue
                 owner = whose.whose(rendered.xml) if whose else (server.label, beside)
                 record = look.parse(rendered.xml, *owner) if owner and rendered.xml else None
                 if record is not None:
@@ -151,7 +159,7 @@ def _query(session: Session, channel: str, look: Look) -> Events:
     return session.query(channel, query, messages=look.messages)
 
 
-def _rendered(events: Events, again: Callable[[], Events]) -> Iterator[Rendered]:
+def _rendered(events: Events, again: Callable[[], Events]) -> Iterator[Rendered | None]:
     """All of a query's result; asked for ``again`` in smaller parts where a host may not send as
     much at once, without what was given already."""
     batch, given = BATCH, 0
@@ -160,9 +168,9 @@ def _rendered(events: Events, again: Callable[[], Events]) -> Iterator[Rendered]
         try:
             with closing(events):
                 for rendered in _to_its_end(events, batch):
-                    place += 1
-                    if place > given:
-                        given = place
+                    place += rendered is not None
+                    if rendered is None or place > given:
+                        given = max(given, place)
                         yield rendered
             return
         except EventLogError as error:
@@ -172,11 +180,10 @@ def _rendered(events: Events, again: Callable[[], Events]) -> Iterator[Rendered]
         events = again()
 
 
-def _to_its_end(events: Events, batch: int) -> Iterator[Rendered]:
+def _to_its_end(events: Events, batch: int) -> Iterator[Rendered | None]:
     more = True
     while more:
         more = False
-        with closing(events.read(batch)) as found:
-            for rendered in found:
-                more = True
-                yield rendered
+        for rendered in part(events, batch, LONG_ASKS):
+            more = more or rendered is not None
+            yield rendered

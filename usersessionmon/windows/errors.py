@@ -38,6 +38,7 @@ class Treatment(Enum):
 
 
 _TREATMENTS: Mapping[int, Treatment] = {
+    0: Treatment.EMPTY,
     5: Treatment.DENIED,
     6: Treatment.AGAIN,
     87: Treatment.USELESS,
@@ -68,6 +69,7 @@ _SENTENCES: Mapping[int, str] = {
     1326: "wrong user name or password",
     1327: "the account is restricted (blank password, hours, workstations)",
     1331: "the account is disabled",
+    1460: "it did not answer in time: is it overloaded, or does it hang",
     1722: (
         "not reachable: is it on, does its firewall allow the group Remote Event Log Management "
         "(RPC, port 135 and above)"

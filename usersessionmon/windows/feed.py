@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from .channels import FORWARDED, SECURITY, SYSTEM
 from .errors import GAP
@@ -12,6 +11,7 @@ from .hosts import READ_IN_TURN
 from .marks import Mark, mark_of, time_of
 from .queries import query_of, record_query, wanted_ids
 from .standing import ChannelState, State, Status
+from .waiting import first
 
 BATCH = 32
 """Events that are asked for at once; fewer where a host may not send as much (1734)."""
@@ -28,7 +28,10 @@ def turn(channel: str) -> int:
 class Feed:
     """What is kept over broken subscriptions."""
 
-    def __init__(self, channel: str, mark: Mark | None, from_start: bool) -> None:
+    def __init__(
+        self, channel: str, mark: Mark | None, from_start: bool, go_on: Callable[[], bool]
+    ) -> None:
+        """``go_on``: whether it is still to be waited for an answer."""
         self.channel = channel
         self.query = query_of(wanted_ids(channel))
         self.mark = mark
@@ -45,6 +48,7 @@ class Feed:
         self.said = ""
         self.retry_at = 0.0
         self._from_start = from_start
+        self._go_on = go_on
 
     def begin(self, session: Session) -> Mark:
         """Take the place where reading begins, so that there is one to go on from even if nothing
@@ -80,8 +84,8 @@ class Feed:
         time is not, the numbers began anew."""
         assert self.mark is not None
         events = session.query(self.channel, record_query(self.mark.record_id))
-        with closing(events), closing(events.read(1)) as found:
-            return any(time_of(one.xml) == self.mark.at for one in found)
+        found = first(events, self._go_on)
+        return found is not None and time_of(found.xml) == self.mark.at
 
     def again_from_oldest(self, known: int) -> None:
         self.resume, self.known = "", known
@@ -97,9 +101,8 @@ class Feed:
     def _newest(self, session: Session) -> Mark:
         """Behind the newest event that matters; where there is none, before all to come."""
         events = session.query(self.channel, self.query, newest_first=True)
-        with closing(events), closing(events.read(1)) as found:
-            newest = [mark_of(one.bookmark, one.xml) for one in found]
-        return newest[0] if newest else Mark()
+        found = first(events, self._go_on)
+        return Mark() if found is None else mark_of(found.bookmark, found.xml)
 
 
 def followed(feeds: Iterable[Feed]) -> Iterator[str]:

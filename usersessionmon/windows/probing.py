@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from .feed import NEEDED
 from .marks import time_of
 from .queries import query_of, record_query, wanted_ids
 from .settings import WindowsServer
+from .waiting import part
 
 DAY_US = 86_400_000_000
 _MEGABYTE = 1024 * 1024
@@ -31,12 +32,12 @@ class Probed(NamedTuple):
     """It can be read."""
 
 
-def probe(now_us: int, server: WindowsServer, session: Session) -> Iterator[Probed]:
-    """Each channel of a server is tried; ``now_us``: microseconds UTC.  Raises EventLogError for
-    what is the whole server's."""
+def probe(now_us: int, server: WindowsServer, session: Session) -> Iterator[Probed | None]:
+    """Each channel of a server is tried; ``now_us``: microseconds UTC.  None: nothing yet.  Raises
+    EventLogError for what is the whole server's."""
     for channel in server.follows():
         try:
-            _read_one(session, channel, query_of(wanted_ids(channel)), newest_first=True)
+            yield from _read_one(session, channel, query_of(wanted_ids(channel)), newest_first=True)
         except EventLogError as error:
             kind = treatment(error)
             if kind not in {Treatment.DENIED, Treatment.ABSENT, Treatment.USELESS}:
@@ -44,13 +45,15 @@ def probe(now_us: int, server: WindowsServer, session: Session) -> Iterator[Prob
             optional = kind is Treatment.ABSENT and channel not in NEEDED
             yield Probed(channel, optional, sentence(error), there=False)
             continue
-        yield _kept(channel, session, now_us)
+        yield (yield from _kept(channel, session, now_us))
 
 
-def _kept(channel: str, session: Session, now_us: int) -> Probed:
+def _kept(channel: str, session: Session, now_us: int) -> Generator[None, None, Probed]:
     try:
         facts = session.facts(channel)
-        first = "" if not facts.oldest else _read_one(session, channel, record_query(facts.oldest))
+        first = ""
+        if facts.oldest:
+            first = yield from _read_one(session, channel, record_query(facts.oldest))
     except EventLogError:  # who may read the log may not always ask for these
         return Probed(channel, True, "")
     if not facts.enabled:
@@ -80,10 +83,16 @@ def _us_of(xml: str) -> int | None:
     return (time.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
-def _read_one(session: Session, channel: str, query: str, *, newest_first: bool = False) -> str:
+def _read_one(
+    session: Session, channel: str, query: str, *, newest_first: bool = False
+) -> Generator[None, None, str]:
     events = session.query(channel, query, newest_first=newest_first)
-    with closing(events), closing(events.read(1)) as found:
-        return next((one.xml for one in found), "")
+    with closing(events):
+        for found in part(events, 1):
+            if found is not None:
+                return found.xml
+            yield
+    return ""
 
 
 def short(channel: str) -> str:

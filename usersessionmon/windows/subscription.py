@@ -72,7 +72,10 @@ class Server:
         self._sink = sink
         self._intake = Intake(wanted.label, means.parse, sink, forwarded)
         channels = sorted(wanted.follows(), key=turn)
-        self._feeds = [Feed(name, marks.get(name), means.from_start) for name in channels]
+        self._feeds = [
+            Feed(name, marks.get(name), means.from_start, lambda: not self.stopping)
+            for name in channels
+        ]
         self._session: Session | None = None
         self._state = State.CONNECTING
         self._since_us = means.clock.now_us()
@@ -98,6 +101,8 @@ class Server:
             self._attempt = 0
             self._be(state_of(self._feeds), worst_of(self._feeds))
         except EventLogError as error:
+            if self.stopping:
+                return NEVER
             self._fail(error)
         except Exception:  # a fault of ours must not end the thread: one server would be gone
             LOG.exception("reading %s failed", self._wanted.label)
