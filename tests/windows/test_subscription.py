@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.windows.fake_win32 import World, event, fill
+from tests.windows.fake_win32 import ZERO, World, event, fill
 from tests.windows.support import BOTH, HOUR, MINUTE, RDS, Watched, failing, fake, of
 from usersessionmon.windows.channels import LSM, OPENSSH, SECURITY, SYSTEM
 from usersessionmon.windows.settings import WindowsServer
@@ -377,3 +377,52 @@ def test_an_event_that_cannot_be_parsed_hurts_nobody(
         logins(world, 2)
         watched.step()
         assert watched.basket.records() == [(LSM, 2)]
+
+
+def test_a_host_that_gives_records_is_not_asked_later_and_later(world: World) -> None:
+    """Although each of its rounds ends badly."""
+    with Watched() as watched:
+        watched.step()
+        logins(world, *range(1, 201))
+        waits = []
+        for found in (1, 2, 2, 2, 2):  # whether the last one is still there is asked, too
+            world.trouble = failing(1726, "EvtNext", path=LSM, skip=found)
+            waits.append(watched.step())
+            watched.clock.advance(waits[-1])
+        assert waits == [1.0] * 5
+        assert len(watched.basket.records()) == 5 * 32
+
+
+@pytest.mark.parametrize("code", [ZERO, 1460, 31337])
+@pytest.mark.parametrize("skip", [0, 1])
+def test_rendering_that_fails_oddly_is_tried_again_at_once(
+    world: World, code: int, skip: int
+) -> None:
+    with Watched() as watched:
+        watched.step()
+        logins(world, 1, 2, 3)
+        world.trouble = failing(code, "EvtRender", path=LSM, times=2, skip=skip)
+        watched.step()
+        assert of(watched.basket.records(), LSM) == [1, 2, 3]
+        assert watched.now().state is State.LIVE and not watched.basket.notes
+
+
+@pytest.mark.parametrize(("code", "tries"), [(31337, 3), (1722, 1)])
+def test_rendering_is_not_tried_for_ever_nor_where_the_host_is_gone(
+    world: World, code: int, tries: int
+) -> None:
+    failed = []
+
+    def trouble(function: str, _host: str, _path: str) -> int:
+        if function != "EvtRender":
+            return 0
+        failed.append(function)
+        return code
+
+    with Watched() as watched:
+        watched.step()
+        logins(world, 1)
+        world.trouble = trouble
+        watched.step()
+        assert watched.now().state is State.BACK_OFF
+        assert len(failed) == tries

@@ -58,6 +58,8 @@ _TREATMENTS: Mapping[int, Treatment] = {
     15009: Treatment.USELESS,
     15011: Treatment.AGAIN,
 }
+_AWAY = frozenset({53, 1223, 1722, 1723, 1726, 1727, 1753, 1818, 1825})
+"""The host, or the call, is gone."""
 _READ = "CredRead"
 _SENTENCES: Mapping[int, str] = {
     5: (
@@ -83,6 +85,11 @@ _SENTENCES: Mapping[int, str] = {
     15009: "such a channel cannot be followed",
 }
 _STOPPED = "; not tried again until the configuration is loaded anew, for each try counts"
+
+
+def is_odd(error: EventLogError) -> bool:
+    """It says nothing of why: what was asked for may well come when it is asked for again."""
+    return error.winerror not in _AWAY and treatment(error) in {Treatment.EMPTY, Treatment.RETRY}
 
 
 def treatment(error: EventLogError) -> Treatment:

@@ -13,12 +13,15 @@ from typing import Any, Protocol, TypeVar, cast
 
 from usersessionmon.errors import UserError
 
+from .errors import is_odd
 from .eventlog import ChannelFacts, EventLogError, Rendered, Signal
 
 T = TypeVar("T")
 NEXT_MS = 2000
 """What one look for events may take, at most."""
 _PROVIDER = re.compile(r"<Provider Name=['\"]([^'\"]{1,255})['\"]")
+_TRIES = 3
+"""Of rendering, which now and then fails with no reason, and would take all of a round with it."""
 _SPENT = (1500, 15005)
 """EVENTLOG_FILE_CORRUPT, EVT_INVALID_EVENT_DATA: this one event cannot be read."""
 
@@ -169,13 +172,13 @@ class LiveEvents:
 
         xml, unreadable = "", None
         try:
-            xml = _done(evt.EvtRender, event, evt.EvtRenderEventXml)
+            xml = _again(evt.EvtRender, event, evt.EvtRenderEventXml)
         except EventLogError as error:
             if error.winerror not in _SPENT:
                 raise
             unreadable = error
         _done(evt.EvtUpdateBookmark, self._mark, event)
-        bookmark = _done(evt.EvtRender, self._mark, evt.EvtRenderBookmark)
+        bookmark = _again(evt.EvtRender, self._mark, evt.EvtRenderBookmark)
         said = None if self._messages is None else self._messages.of(event, xml)
         return Rendered(xml, bookmark, said, unreadable)
 
@@ -248,6 +251,16 @@ def _done(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         return function(*arguments, **named)
     except pywintypes.error as error:
         raise EventLogError(error.winerror, error.funcname, error.strerror) from None
+
+
+def _again(function: Callable[..., T], *arguments: Any) -> T:
+    for _ in range(_TRIES - 1):
+        try:
+            return _done(function, *arguments)
+        except EventLogError as error:
+            if not is_odd(error):
+                raise
+    return _done(function, *arguments)
 
 
 def _close(handle: Any) -> None:

@@ -159,6 +159,7 @@ class Server:
         with closing(feed.events.read(feed.batch)) as found:
             for rendered in found:
                 count += 1
+                self._attempt = 0  # a host that gives something is not out of reach
                 self._intake.take(feed, rendered, frozenset(followed(self._feeds)))
         feed.trips = 0
         return count > 0
