@@ -5,6 +5,7 @@ that lacks what Windows lacks, where programs in place of Windows' own note what
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import usersessionmon
 from tests.windows_host import done, windows
 from usersessionmon.cli.main import main
 from usersessionmon.cli.service import carry_out
@@ -145,6 +147,8 @@ def test_accounts(text: str, account: Account) -> None:
         "monitor$",
         "CORP\\x'; Remove-Item C:$",
         "CORP\\x’$",
+        "CORP\\%USERNAME%$",
+        "CORP\\$(Arg0)$",
         "CORP\\a b$",
         "CORP\\x$\n",
         "a\\b\\c$",
@@ -190,7 +194,13 @@ class Windows:
 def site(tmp_path: Path) -> Site:
     base = tmp_path / "ProgramData"
     return Site(
-        base, base / "state", base / "config.yaml", tmp_path / "python.exe", tmp_path, False
+        base,
+        base / "state",
+        base / "config.yaml",
+        tmp_path / "python.exe",
+        tmp_path,
+        False,
+        (tmp_path / "venv", tmp_path / "Python"),
     )
 
 
@@ -200,7 +210,7 @@ def test_the_installation_can_be_done_again(site: Site) -> None:
         for step in install(site, LOCAL, has_config=True):
             do(step, runner)
         assert [Path(words[0]).name for words in runner.told] == [
-            *("powershell.exe", "icacls.exe", "icacls.exe"),
+            *("powershell.exe", "powershell.exe", "icacls.exe", "icacls.exe"),
             *("powershell.exe", "icacls.exe", "icacls.exe"),
             *("powershell.exe", "icacls.exe"),
             *("powershell.exe", "powershell.exe", "powershell.exe"),
@@ -230,12 +240,12 @@ def test_rights(site: Site) -> None:
 
 def test_what_is_somebody_elses_is_found_before_anything_is_put_there(site: Site) -> None:
     steps = list(install(site, LOCAL, has_config=False))
-    assert isinstance(steps[0], Folder)
-    assert isinstance(steps[1], Command) and "GetOwner" in steps[1].words[-1]
+    assert isinstance(steps[1], Folder)
+    assert isinstance(steps[2], Command) and "GetOwner" in steps[2].words[-1]
     runner = Windows("GetOwner")
-    do(steps[0], runner)
+    do(steps[1], runner)
     with pytest.raises(TroubleError, match=r"\(status 5\): denied by all; .*takeown"):
-        do(steps[1], runner)
+        do(steps[2], runner)
     assert list(Path(site.base).iterdir()) == []
 
 
@@ -255,7 +265,7 @@ def test_what_others_put_there_until_the_rights_were_cut_is_looked_for_afterward
             assert "Test-Link" in alone[-1] and "-Recurse" not in alone[-1], "icacls follows links"
             assert owner[1:] == (str(folder), "/setowner", "*S-1-5-32-544", "/Q")
             assert "/grant:r" in cut
-        (trust,) = (at for at, step in enumerate(steps) if "-Recurse" in step.words[-1])
+        (trust,) = (at for at, step in enumerate(steps) if "$wide" in step.words[-1])
         cuts = [at for at, step in enumerate(steps) if "/grant:r" in step.words]
         assert len(cuts) == 3 and max(cuts) < trust
         script = steps[trust].words[-1]
@@ -265,9 +275,8 @@ def test_what_others_put_there_until_the_rights_were_cut_is_looked_for_afterward
             "what is in the base is seen there"
         )
         assert f"StartsWith('{one.state}\\'" in script, "the state may be the account's own"
-        before_state = script.partition("$wide =")[0]
-        assert "S-1-5-19" not in before_state, "but nothing else"
-        runner = Windows("-Recurse")
+        assert "S-1-5-19" not in script[script.index("$good =") :], "but nothing else"
+        runner = Windows("$wide")
         with pytest.raises(
             TroubleError, match=r"trust what was there before .*takeown /F .* /A /R"
         ):
@@ -275,10 +284,40 @@ def test_what_others_put_there_until_the_rights_were_cut_is_looked_for_afterward
         assert not Path(one.task_file).exists()
 
 
+def test_a_program_that_others_can_change_is_no_service(site: Site) -> None:
+    """As under the root of a disk, where everybody who logged on may change what is made."""
+    runner = Windows("venv")
+    message = r"could not trust the program's folder .*; install Python for all users under C:\\"
+    with pytest.raises(TroubleError, match=message):
+        carry_out(install(site, LOCAL, has_config=False), runner)
+    assert not Path(site.base).exists(), "before all else"
+    (words,) = runner.told
+    script = words[-1]
+    roots = script[script.index("foreach ($root in ") :].partition(")")[0]
+    assert all(f"'{one}'" in roots for one in site.program)
+    assert "-Recurse" in script and "$wide" not in script
+    good = re.search(r"\$good = ([^;]+);", script)
+    assert good is not None and "S-1-5-19" not in good[1], "not even the account"
+
+
+MODIFY, READ, FULL, CREATE = 0x1301BF, 0x1200A9, 0x1F01FF, 0x6
+"""Rights that icacls shows as M, RX, F, and (WD,AD)."""
+
+
+def test_which_rights_are_too_many(site: Site) -> None:
+    script = next(one for one in install(site, LOCAL, has_config=False) if isinstance(one, Command))
+    above, itself = (int(one) for one in re.findall(r"Test-Item \S+ \S+ (\d+)", script.words[-1]))
+    for mask, much in ((itself, {MODIFY, FULL, CREATE}), (above, {MODIFY, FULL})):
+        assert {one for one in (MODIFY, READ, FULL, CREATE) if one & mask} == much
+        assert mask < 1 << 31, "PowerShell's [int]"
+        for generic, bad in ((1 << 28, True), (1 << 30, True), (1 << 29, False), (1 << 31, False)):
+            assert bool(generic & mask) is bad, "all and write; neither execute nor read"
+
+
 def test_a_managed_account_is_told_what_it_needs(site: Site) -> None:
     steps = [one for one in install(site, MANAGED, has_config=False) if isinstance(one, Command)]
     assert any("CORP\\monitor$:(OI)(CI)M" in one.words for one in steps)
-    (trust,) = (one.words[-1] for one in steps if "-Recurse" in one.words[-1])
+    (trust,) = (one.words[-1] for one in steps if "$wide" in one.words[-1])
     assert "NTAccount]'CORP\\monitor$').Translate(" in trust
     with pytest.raises(TroubleError, match="log on as a batch job"):
         do(steps[-1], Windows("Register-ScheduledTask"))
@@ -324,6 +363,7 @@ def test_on_linux_it_says_where_to_go(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_dry_run_shows_all_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["service", "install", "--dry-run"]) == 0
     said = capsys.readouterr().out
+    said = said[said.index("make the folder") :]
     order = ["make the folder", "GetOwner", "icacls", "LocalGroupMember", "task.xml", "Register-"]
     places = [said.index(word) for word in [*order, "Start-ScheduledTask"]]
     assert places == sorted(places)
@@ -343,6 +383,16 @@ def test_a_dry_run_shows_what_was_given(capsys: pytest.CaptureFixture[str]) -> N
     assert "Disable-ScheduledTask" in said.splitlines()[-1]
     assert main(["service", "install", "--dry-run", "--account", "SYSTEM"]) == 2
     assert main(["--config", 'D:\\a" b', "service", "install", "--dry-run"]) == 2
+
+
+@pytest.mark.parametrize("path", [r"D:\%TEMP%\c.yaml", r"D:\100%.yaml", r"D:\$(Arg0)\c.yaml"])
+def test_what_the_scheduler_would_expand_is_refused(
+    path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--config", path, "service", "install", "--dry-run"]) == 2
+    said = capsys.readouterr()
+    assert path in said.err and "another path" in said.err and said.out == ""
+    assert main(["--config", r"D:\$x (1).yaml", "service", "install", "--dry-run"]) == 0
 
 
 def test_each_step_can_be_shown(site: Site) -> None:
@@ -368,7 +418,7 @@ def test_its_whole_life(tmp_path: Path, system: dict[str, str]) -> None:
     assert (base / "task.xml").exists() and (base / "state").is_dir()
     noted = Path(system["NOTED"]).read_text(encoding="utf-8").splitlines()
     assert [line.split()[0] for line in noted] == [
-        *("powershell.exe", "icacls.exe", "icacls.exe"),
+        *("powershell.exe", "powershell.exe", "icacls.exe", "icacls.exe"),
         *("powershell.exe", "icacls.exe", "icacls.exe"),
         *("powershell.exe", "powershell.exe", "powershell.exe", "powershell.exe"),
     ]
@@ -411,6 +461,16 @@ def test_a_python_of_one_user_is_no_services(tmp_path: Path, system: dict[str, s
     )
     assert found.returncode == 2 and "for all users" in found.stderr
     assert not Path(system["NOTED"]).exists()
+
+
+def test_the_environment_and_the_python_below_it_are_looked_at(
+    tmp_path: Path, system: dict[str, str]
+) -> None:
+    done(tmp_path, "service", "install", admin=True, more=system)
+    first = Path(system["NOTED"]).read_text(encoding="utf-8").splitlines()[0]
+    for folder in (sys.prefix, sys.base_prefix, Path(usersessionmon.__file__).parent):
+        parents = [Path(folder).resolve(), *Path(folder).resolve().parents]
+        assert any(f"'{one}'" in first for one in parents)
 
 
 def test_a_wrong_configuration_is_told_before_all_else(

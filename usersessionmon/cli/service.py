@@ -108,16 +108,32 @@ def _site(options: argparse.Namespace) -> Site:
         settings = load(config if config.exists() else None)
         system = Path(os.environ.get("SYSTEMROOT") or r"C:\Windows") / "System32"
         state, python = Path(settings.state.dir), Path(sys.executable)
-        site = Site(places.BASE, state, config, python, system, given)
+        site = Site(places.BASE, state, config, python, system, given, _program())
     else:
         base = PureWindowsPath(r"C:\ProgramData", places.NAME)
         config = PureWindowsPath(options.config) if given else base / "config.yaml"
         python = PureWindowsPath(r"C:\Program Files", places.NAME, "Scripts", "python.exe")
         system = PureWindowsPath(r"C:\Windows\System32")
-        site = Site(base, base / "state", config, python, system, given)
-    if not all(str(path).isprintable() and '"' not in str(path) for path in site):
-        raise UserError("--config: no path of Windows has such characters")
+        program = (python.parent.parent,)
+        site = Site(base, base / "state", config, python, system, given, program)
+    for text in map(str, (*site[:5], *site.program)):
+        if not text.isprintable() or '"' in text:
+            raise UserError("--config: no path of Windows has such characters")
+        if "%" in text or "$(" in text:
+            raise UserError(
+                f"{text}: the Task Scheduler takes % and $( for variables: choose another path"
+            )
     return site
+
+
+def _program() -> tuple[Path, ...]:
+    """The virtual environment, the Python below it, and this code, which may lie elsewhere."""
+    found: list[Path] = []
+    for one in (sys.prefix, sys.base_prefix, Path(__file__).parents[1]):
+        folder = Path(one).resolve()
+        if not any(folder.is_relative_to(known) for known in found):
+            found.append(folder)
+    return tuple(found)
 
 
 def _check_python(site: Site, profile: str) -> None:

@@ -60,20 +60,31 @@ def own(path: PurePath) -> str:
 
 def closed(folders: Iterable[PurePath], state: PurePath, account: Account) -> str:
     """The folders and all in them are no links, and only administrators own or can change them;
-    in ``state`` the account too.  None of the folders above can be moved away."""
-    roots = ", ".join(quoted(str(one)) for one in folders)
+    in ``state`` the account too."""
     start = quoted(f"{state}\\")
     within = f"($_.FullName + '\\').StartsWith({start}, 'OrdinalIgnoreCase')"
+    wide = _known("wide", _sid(account), *map(quoted, _SERVICES))
+    return wide + _all_of(folders, f"if ({within}) {{ $wide }} else {{ $good }}")
+
+
+def only_administrators(folders: Iterable[PurePath]) -> str:
+    """As ``closed``: nobody else can change the program, not even the account."""
+    return _all_of(folders, "$good")
+
+
+def _all_of(folders: Iterable[PurePath], known: str) -> str:
+    """Of the folders above it is enough that they cannot be moved away: others may put something
+    into ProgramData and the root of a disk."""
+    roots = ", ".join(quoted(str(one)) for one in folders)
     return (
-        f"{_known('good')}{_known('wide', _sid(account), *map(quoted, _SERVICES))}{_LOOK}"
+        f"{_known('good')}{_LOOK}"
         f"foreach ($root in {roots}) {{ "
         "$above = (Get-Item -Force -LiteralPath $root).Parent; "
         "while ($above -and $above.Parent) "
         f"{{ Test-Item $above $good {_REPLACE}; $above = $above.Parent }}; "
         "& { Get-Item -Force -LiteralPath $root; "
         "Get-ChildItem -Force -Recurse -LiteralPath $root } | ForEach-Object { "
-        f"$known = if ({within}) {{ $wide }} else {{ $good }}; "
-        f"Test-Link $_; Test-Item $_ $known {_WRITE} }} }}"
+        f"$known = {known}; Test-Link $_; Test-Item $_ $known {_WRITE} }} }}"
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import NamedTuple
 
-from .service_closed import closed, own, quoted
+from .service_closed import closed, only_administrators, own, quoted
 from .service_doing import Command, File, Folder, Removal, Step
 from .service_task import TASK, Account, task_xml
 
@@ -38,6 +38,8 @@ class Site(NamedTuple):
     """Windows' System32: a program by its whole path is no other of that name."""
     is_given: bool
     """The configuration is another than the default one."""
+    program: tuple[PurePath, ...]
+    """The folders that the program's code is taken from."""
 
     @property
     def task_file(self) -> PurePath:
@@ -55,9 +57,16 @@ class Site(NamedTuple):
 
 
 def install(site: Site, account: Account, *, has_config: bool) -> Iterator[Step]:
-    """Folders that only administrators and the account may read, the right to read event logs, and
-    the task."""
+    """A program that only administrators can change, folders that only they and the account may
+    read, the right to read event logs, and the task."""
     named = account.for_icacls
+    yield _powershell(
+        site,
+        "trust the program's folder",
+        only_administrators(site.program),
+        "install Python for all users under C:\\Program Files, and the program into a virtual "
+        "environment there: whoever can change it would be the service",
+    )
     yield from _own_folder(site, site.base, f"{named}:(OI)(CI)RX")
     yield from _own_folder(site, site.state, f"{named}:(OI)(CI)M")
     if has_config:  # moved here it would have kept the rights of the folder that it came from
