@@ -15,6 +15,7 @@ from .feed import CLEARED, Feed
 from .forwarded import Forwarded
 from .marks import Mark
 from .standing import ServerState
+from .xml import Unread, glance
 
 LOG = logging.getLogger("usersessionmon")
 
@@ -54,6 +55,8 @@ class Intake:
         self._parse = parse
         self._sink = sink
         self._forwarded = forwarded
+        self._strange: set[str] = set()
+        """The feeds' channels in which records of others were met."""
         self.last_us: int | None = None
         """Of the last record's own time (microseconds UTC)."""
 
@@ -77,14 +80,24 @@ class Intake:
         self._sink.note(f"server {self._label}: {feed.channel}: {text}")
 
     def _record(self, feed: Feed, xml: str, beside: frozenset[str]) -> Record | None:
-        origin = self._label
-        if self._forwarded is not None:
-            whose = self._forwarded.whose(xml)
-            if whose is None:
-                return None
-            origin, beside = whose
         try:
-            return self._parse(xml, origin, beside)
+            whose = self._whose(feed, xml, beside)
+            return None if whose is None else self._parse(xml, *whose)
         except Exception:  # a fault of ours: one event lost is better than all
             LOG.exception("an event of %s could not be dealt with", feed.channel)
             return None
+
+    def _whose(
+        self, feed: Feed, xml: str, beside: frozenset[str]
+    ) -> tuple[str, frozenset[str]] | None:
+        """A host may say what it likes of itself, and nothing under another's name."""
+        if self._forwarded is not None:
+            return self._forwarded.whose(xml)
+        seen = glance(xml)
+        if isinstance(seen, Unread) or seen.channel == feed.channel:
+            return self._label, beside
+        if feed.channel not in self._strange:
+            self._strange.add(feed.channel)
+            said = f"holds a record that says it is of {shown(seen.channel)}"
+            self.say(feed, f"{said}; such records are passed over")
+        return None

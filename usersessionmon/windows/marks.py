@@ -7,10 +7,15 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+from .channels import SHORT
+from .settings import channel_of
+
 MOST_SERVERS = 256
 """Whose places are kept although the configuration does not name them now."""
 MOST_COMPUTERS = 2048
-"""Of one collector."""
+"""Of one collector, …"""
+MOST_NAMES = 128 * 1024
+"""… and characters of their names: the text is written again and again."""
 _RECORD = re.compile(r"RecordId\s*=\s*['\"](\d{1,19})['\"]")
 _TIME = re.compile(r"<TimeCreated SystemTime=['\"]([^'\"]{1,40})['\"]")
 _HEAD = 4000
@@ -69,10 +74,11 @@ class Position:
 
     def learn(self, server: str, computer: str, channels: frozenset[str]) -> None:
         learned = self._places[server].learned
-        if learned.get(computer) == channels:
+        before = learned.pop(computer, None)
+        learned[computer] = channels  # it is the latest now
+        if before == channels:
             return
-        learned[computer] = channels
-        if len(learned) > MOST_COMPUTERS:
+        while len(learned) > MOST_COMPUTERS or sum(map(len, learned)) > MOST_NAMES:
             del learned[next(iter(learned))]
         self._texts.pop(server, None)
 
@@ -92,7 +98,9 @@ class _Place(NamedTuple):
     def plain(self) -> dict[str, object]:
         found: dict[str, object] = {"marks": self.marks}
         if self.learned:
-            found["learned"] = {name: sorted(known) for name, known in self.learned.items()}
+            found["learned"] = {
+                name: sorted(SHORT[one] for one in known) for name, known in self.learned.items()
+            }
         return found
 
 
@@ -103,7 +111,8 @@ def _place(fields: Any) -> _Place:
         for channel, (bookmark, record_id, at) in fields["marks"].items():
             marks[channel] = Mark(str(bookmark), int(record_id), str(at))
         for computer, channels in fields.get("learned", {}).items():
-            learned[computer] = frozenset(str(one) for one in channels)
+            known = (channel_of(one) for one in channels)
+            learned[computer.casefold()] = frozenset(one for one in known if one is not None)
     except (ValueError, TypeError, KeyError, AttributeError):
         return _Place({}, {})
     return _Place(marks, learned)

@@ -64,7 +64,7 @@ class Line:
         self._thread: threading.Thread | None = None
         forwarded = None
         if wanted.forwarded:
-            forwarded = Forwarded(wanted.named(), position.learned(wanted.label))
+            forwarded = Forwarded(wanted.named(), position.learned(wanted.label), wanted.label)
         marks = position.marks(wanted.label)
         self._server = Server(wanted, means, self._signal, self, marks, forwarded)
 
@@ -215,7 +215,8 @@ class WindowsSource:
         self._position.move(line.wanted.label, taken.channel, taken.mark)
         event = None if taken.record is None else taken.record.windows
         if line.wanted.forwarded and event is not None:
-            self._position.learn(line.wanted.label, event.origin, event.beside)
+            computer = event.origin.rpartition("/")[2]
+            self._position.learn(line.wanted.label, computer, event.beside)
 
     def _at_end(self) -> bool:
         settled = not self._once or all(line.settled for line in self._lines)

@@ -68,6 +68,8 @@ class WindowsServer:
             value = getattr(self, key)
             if value and not (value.isprintable() and len(value) <= _NAME_MOST):
                 yield BadValueError(key, f"must be at most {_NAME_MOST} printable characters")
+        if "/" in self.name:
+            yield BadValueError("name", "must be without /, which stands before a collector's host")
         if self.host and any(c in self.host for c in "\\/ "):
             yield BadValueError("host", "must be a host's name or address, without \\\\ in front")
         for name in self.channels:
