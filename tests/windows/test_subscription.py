@@ -426,3 +426,22 @@ def test_rendering_is_not_tried_for_ever_nor_where_the_host_is_gone(
         watched.step()
         assert watched.now().state is State.BACK_OFF
         assert len(failed) == tries
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [(5, State.DENIED), (15009, State.INCOMPLETE), (15007, State.LIVE)],
+)
+def test_sessions_that_are_not_to_be_seen_are_trouble(
+    world: World, code: int, state: State
+) -> None:
+    """A host may lack this channel; one that has it must let it be read."""
+    world.hosts["rds-1"].channels[LSM].denied = code
+    with Watched() as watched:
+        watched.step()
+        assert watched.now().state is state
+        assert (f"{LSM}: " in watched.now().error) == (state is not State.LIVE)
+        assert watched.status(SECURITY) is Status.FOLLOWED
+        fill(world.hosts["rds-1"].channels[SECURITY], [event(SECURITY, 1, 4634)])
+        watched.step()
+        assert watched.basket.records() == [(SECURITY, 1)]

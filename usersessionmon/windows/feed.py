@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from .channels import FORWARDED, SECURITY, SYSTEM
+from .channels import FORWARDED, LSM, SECURITY, SYSTEM
 from .errors import GAP
 from .eventlog import EventLogError, Events, Rendered, Session, Signal
 from .hosts import READ_IN_TURN
@@ -111,11 +111,7 @@ def followed(feeds: Iterable[Feed]) -> Iterator[str]:
 
 def state_of(feeds: Sequence[Feed]) -> State:
     """How it stands with a server that can be reached."""
-    missing = {
-        feed.status
-        for feed in feeds
-        if feed.status is not Status.FOLLOWED and feed.channel in NEEDED
-    }
+    missing = {feed.status for feed in feeds if _is_missed(feed)}
     if Status.DENIED in missing:
         return State.DENIED
     return State.INCOMPLETE if missing or not any(followed(feeds)) else State.LIVE
@@ -124,7 +120,14 @@ def state_of(feeds: Sequence[Feed]) -> State:
 def worst_of(feeds: Sequence[Feed]) -> str:
     """Why a channel that is needed is not followed, or any where none is."""
     said = [feed for feed in feeds if feed.said]
-    needed = [feed for feed in said if feed.channel in NEEDED]
-    if not needed and any(followed(feeds)):
+    missed = [feed for feed in said if _is_missed(feed)]
+    if not missed and any(followed(feeds)):
         return ""
-    return next((f"{feed.channel}: {feed.said}" for feed in needed or said), "")
+    return next((f"{feed.channel}: {feed.said}" for feed in missed or said), "")
+
+
+def _is_missed(feed: Feed) -> bool:
+    """Sessions are lost with it.  A host may lack LSM, but one that has it must let it be read."""
+    if feed.status is Status.FOLLOWED:
+        return False
+    return feed.channel in NEEDED or (feed.channel == LSM and feed.status is not Status.ABSENT)
