@@ -445,3 +445,22 @@ def test_sessions_that_are_not_to_be_seen_are_trouble(
         fill(world.hosts["rds-1"].channels[SECURITY], [event(SECURITY, 1, 4634)])
         watched.step()
         assert watched.basket.records() == [(SECURITY, 1)]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_saved_bookmark_that_is_none_is_a_gap_and_ends_no_channel(
+    world: World, there: bool
+) -> None:
+    with Watched() as watched:
+        watched.step()
+        logins(world, 1, 2)
+        watched.step()
+        marks = watched.basket.marks()
+    marks[LSM] = marks[LSM]._replace(bookmark="<BookmarkList/>")
+    logins(world, 3, 4)
+    world.hosts["rds-1"].channels[LSM].clear(keep=4 if there else 1)
+    with Watched(marks=marks) as watched:
+        watched.step()
+        assert of(watched.basket.records(), LSM) == ([3, 4] if there else [4])
+        assert len(watched.basket.notes) == (0 if there else 1)
+        assert watched.now().state is State.LIVE

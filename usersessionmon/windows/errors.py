@@ -22,7 +22,7 @@ class Treatment(Enum):
     SMALLER = auto()
     """… asking for half as many events at once."""
     GAP = auto()
-    """The bookmark's event is gone."""
+    """The bookmark's event is gone, or the bookmark is none."""
     DAMAGED = auto()
     """The log, or an event of it, cannot be read."""
     DENIED = auto()
@@ -61,6 +61,8 @@ _TREATMENTS: Mapping[int, Treatment] = {
 _AWAY = frozenset({53, 1223, 1722, 1723, 1726, 1727, 1753, 1818, 1825})
 """The host, or the call, is gone."""
 _READ = "CredRead"
+_NO_BOOKMARK = ("EvtCreateBookmark", 87)
+"""What was saved is none; the channel has nothing to do with it."""
 _SENTENCES: Mapping[int, str] = {
     5: (
         f"access denied: add the account that reads it to the group {READERS} of that host, and "
@@ -96,6 +98,8 @@ def treatment(error: EventLogError) -> Treatment:
     """What is to be done."""
     if error.function == _READ:
         return Treatment.DENIED
+    if (error.function, error.winerror) == _NO_BOOKMARK:
+        return Treatment.GAP
     return _TREATMENTS.get(error.winerror, Treatment.RETRY)
 
 
