@@ -464,3 +464,32 @@ def test_a_saved_bookmark_that_is_none_is_a_gap_and_ends_no_channel(
         assert of(watched.basket.records(), LSM) == ([3, 4] if there else [4])
         assert len(watched.basket.notes) == (0 if there else 1)
         assert watched.now().state is State.LIVE
+
+
+def test_a_busy_channel_does_not_keep_the_others_waiting(world: World) -> None:
+    with Watched() as watched:
+        watched.step()
+        logins(world, *range(1, 201))
+        busy = [event(SECURITY, number, 4634) for number in range(1, 41)]
+        fill(world.hosts["rds-1"].channels[SECURITY], busy)
+        watched.step()
+        turns = [channel for channel, _ in watched.basket.records()]
+        assert turns[:104] == [LSM] * 32 + [SECURITY] * 32 + [LSM] * 32 + [SECURITY] * 8
+        assert len(turns) == 240
+
+
+def test_nor_where_there_is_room_for_one_of_them_only(world: World) -> None:
+    """A channel that is never read to its end takes all the room there is."""
+    with Watched() as watched:
+        watched.step()
+        logins(world, *range(1, 201))
+        fill(world.hosts["rds-1"].channels[SECURITY], [event(SECURITY, 1, 4634)])
+        for _ in range(3):
+            watched.basket.taken.clear()
+            watched.basket.size = 32
+            watched.step()
+            assert watched.held()
+            if watched.basket.records() == [(SECURITY, 1)]:
+                break
+        else:
+            pytest.fail("it never had its turn")

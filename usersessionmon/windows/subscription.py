@@ -82,6 +82,8 @@ class Server:
         self._error = ""
         self._retry_at = 0.0
         self._attempt = 0
+        self._turn = 0
+        """Which channel is the next."""
         self.stopping = False
         """Set from any thread: no further batch is begun."""
         self.held = False
@@ -124,14 +126,24 @@ class Server:
         if self._session is None:
             self._session = self._means.log.open(self._wanted.host, self._wanted.credentials)
         more = True
-        while more and not self.stopping:
+        while more and not (self.stopping or self.held):
             more = False
             for feed in self._feeds:
                 if feed.events is None and now >= feed.retry_at:
                     more = self._guarded(feed, self._follow) or more
-            for feed in self._feeds:
-                while self._guarded(feed, self._drain):
-                    more = True
+            more = self._one_each() or more
+
+    def _one_each(self) -> bool:
+        """A batch of each channel in turn, so that a busy one does not keep the others waiting.
+        Where there is no room for one, it is the first the next time."""
+        more = self._turn > 0  # else those before it would be left out
+        while self._turn < len(self._feeds):
+            more = self._guarded(self._feeds[self._turn], self._drain) or more
+            if self.held:
+                return False
+            self._turn += 1
+        self._turn = 0
+        return more
 
     def _guarded(self, feed: Feed, act: Callable[[Feed, Session], bool]) -> bool:
         """True: there may be more to read at once.  Raises what concerns the whole server."""
