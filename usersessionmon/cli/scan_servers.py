@@ -12,10 +12,12 @@ from usersessionmon.config import Settings
 from usersessionmon.errors import UserError
 from usersessionmon.model import Change, Record, SessionView
 from usersessionmon.pipeline import Pipeline
+from usersessionmon.system.host import nodes
 from usersessionmon.windows.asking import Answer, Look, Past, ask, past
 from usersessionmon.windows.channels import SHORT
 from usersessionmon.windows.errors import sentence
 from usersessionmon.windows.live import LiveEventLog
+from usersessionmon.windows.naming import Naming
 from usersessionmon.windows.settings import LOCAL, WindowsServer, channel_of, unknown_channel
 from usersessionmon.windows.xml import record_of
 from usersessionmon.wiring.windows import servers_of
@@ -85,6 +87,7 @@ def scan(
         record_of,
     )
     servers = _servers(options.server, settings)
+    naming = Naming(servers, nodes())
     changes: list[Change] = []
     shown: list[_Shown] = []
     status = 0
@@ -94,9 +97,10 @@ def scan(
             complain([trouble])
             status = 1
         elif answer.found is not None and answer.found.record is not None:
-            changes += pipeline.process((answer.found.record,), more=True)
+            record = naming.named(answer.server, answer.found.record)
+            changes += pipeline.process((record,), more=True)
             if options.message and len(shown) < MESSAGES_MOST:
-                shown.append(_Shown(answer.found.record, answer.found.message or ""))
+                shown.append(_Shown(record, answer.found.message or ""))
     changes += pipeline.finish()
     if len(shown) == MESSAGES_MOST:
         warn(f"only the first {MESSAGES_MOST} records are shown: give a shorter --since")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Literal
 
 from usersessionmon.clock import Clock
@@ -20,6 +20,7 @@ from .feed import BATCH
 from .forwarded import Forwarded
 from .intake import Taken
 from .marks import Position
+from .naming import Naming
 from .settings import MOST_SERVERS, WindowsServer, too_many
 from .standing import ServerState
 from .subscription import Means, Server
@@ -54,11 +55,19 @@ class News:
 class Line:
     """One server's thread, and what it has found: the ``Sink`` of its state machine."""
 
-    def __init__(self, wanted: WindowsServer, means: Means, position: Position, news: News) -> None:
+    def __init__(
+        self,
+        wanted: WindowsServer,
+        means: Means,
+        position: Position,
+        news: News,
+        naming: Naming,
+    ) -> None:
         self.wanted = wanted
         self.settled = False
         """Once at least, all that was there was taken, or it is known why not."""
         self._news = news
+        self._naming = naming
         self._queue: deque[Taken] = deque()
         self._signal = means.log.signal()
         self._thread: threading.Thread | None = None
@@ -93,6 +102,8 @@ class Line:
         return QUEUE - len(self._queue)
 
     def put(self, taken: Taken) -> None:
+        if taken.record is not None:
+            taken = taken._replace(record=self._naming.named(self.wanted, taken.record))
         self._queue.append(taken)
         self._news.tell()
 
@@ -110,8 +121,9 @@ class Line:
 
     def take(self, limit: int) -> list[Taken]:
         """The oldest that wait."""
-        short = self.room() < BATCH
         taken = [self._queue.popleft() for _ in range(min(limit, len(self._queue)))]
+        # Looked at afterwards: its thread may have found no room while these were taken.
+        short = self.room() - len(taken) < BATCH
         if short and self.room() >= BATCH:
             self._signal.wake()
         return taken
@@ -143,9 +155,11 @@ class WindowsSource:
         wake: Callable[[], None],
         once: bool = False,
         begin: Callable[[Line], None] = Line.begin,
+        here: Collection[str] = (),
     ) -> None:
         """``once``: the end is reached when every server was read to its end, or failed; ``read``
-        may then wait a moment.  Raises UserError for too many servers."""
+        may then wait a moment.  ``here``: this machine's names.  Raises UserError for too many
+        servers."""
         if len(servers) > MOST_SERVERS:
             raise UserError(f"windows.servers: {too_many(len(servers))}")
         self._clock: Clock = means.clock
@@ -156,7 +170,8 @@ class WindowsSource:
         self._moved: float | None = None
         """When the position did."""
         self._closed = False
-        self._lines = [Line(one, means, self._position, self._news) for one in servers]
+        naming = Naming(servers, here)
+        self._lines = [Line(one, means, self._position, self._news, naming) for one in servers]
         for line in self._lines:
             begin(line)
 

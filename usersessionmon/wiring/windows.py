@@ -10,7 +10,7 @@ from usersessionmon.clock import Clock
 from usersessionmon.config import Settings, SourceKind
 from usersessionmon.errors import UserError
 from usersessionmon.sources.auto import Choice
-from usersessionmon.system.host import IS_WINDOWS
+from usersessionmon.system.host import IS_WINDOWS, nodes
 from usersessionmon.windows.asking import ask
 from usersessionmon.windows.errors import sentence
 from usersessionmon.windows.live import LiveEventLog
@@ -84,7 +84,9 @@ def open_servers(
     """Begin to follow all of them.  Raises UserError where that cannot be done."""
     chance = random.SystemRandom()
     means = Means(LiveEventLog(), clock, record_of, chance.random, from_start)
-    return WindowsSource(servers_of(settings), means, position=position, wake=wake, once=once)
+    return WindowsSource(
+        servers_of(settings), means, position=position, wake=wake, once=once, here=nodes()
+    )
 
 
 def _named(servers: Sequence[WindowsServer]) -> str:
