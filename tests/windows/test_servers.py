@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,7 +17,9 @@ from tests.windows.support import BOTH, MINUTE, RDS, Watched, by_hand, fake, ids
 from usersessionmon.clock import ManualClock, SystemClock, Waker
 from usersessionmon.errors import UserError
 from usersessionmon.model import Record
+from usersessionmon.windows import servers
 from usersessionmon.windows.channels import FORWARDED, LSM, SECURITY
+from usersessionmon.windows.feed import BATCH
 from usersessionmon.windows.marks import time_of
 from usersessionmon.windows.servers import QUEUE, WindowsSource
 from usersessionmon.windows.settings import MOST_SERVERS, WindowsServer
@@ -89,6 +92,39 @@ def test_a_full_queue_makes_only_its_own_server_wait(world: World) -> None:
     source.close()
     assert len([one for one in found if one.host == "rds-1"]) == 1000
     assert [one.host for one in found[:60]].count("rds-2") == 2, "it had its turn at once"
+
+
+def test_a_thread_that_finds_no_room_while_records_are_taken_is_called(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would wait for a minute, with room for all."""
+    meanwhile: list[Callable[[], object]] = []
+
+    class Racing(deque[Any]):
+        def popleft(self) -> Any:
+            if meanwhile:
+                meanwhile.pop()()
+            return super().popleft()
+
+    monkeypatch.setattr(servers, "deque", Racing)
+    source, [line] = by_hand([RDS], ManualClock())
+    line.step()
+    source.read(10)
+    logins(world, "rds-1", range(1, QUEUE - BATCH + 1))
+    line.step()
+    assert line.room() == BATCH
+    logins(world, "rds-1", range(QUEUE, QUEUE + 2 * BATCH))
+    [signal] = [one for one in world.handles if one.kind == "signal"]
+
+    def other_thread() -> None:
+        line.step()
+        assert line.room() == 0
+        signal.event.clear()  # it begins to wait
+
+    meanwhile.append(other_thread)
+    source.read(2 * BATCH)
+    assert signal.event.is_set()
+    source.close()
 
 
 def test_too_many_servers_are_refused_with_the_way_out(world: World) -> None:
