@@ -185,7 +185,7 @@ def test_the_other_channels_go_on_while_one_is_denied(world: World) -> None:
         assert watched.now().state is State.DENIED
 
 
-@pytest.mark.parametrize("code", [1326, 1327, 1331, 1909])
+@pytest.mark.parametrize("code", [1326, 1327, 1328, 1329, 1330, 1331, 1385, 1793, 1907, 1909])
 def test_a_refused_account_is_not_tried_again(world: World, code: int) -> None:
     world.hosts["rds-1"].down = code
     with Watched() as watched:
@@ -197,6 +197,7 @@ def test_a_refused_account_is_not_tried_again(world: World, code: int) -> None:
         assert watched.now().state is State.REFUSED
         [note] = watched.basket.notes
         assert str(code) in note and "not tried again" in note
+        assert "cannot be read" not in note
 
 
 @pytest.mark.parametrize("code", [53, 1722, 1723, 1726, 1727, 1753, 1825, 1223, 1818, 0, 31337])
@@ -493,3 +494,21 @@ def test_nor_where_there_is_room_for_one_of_them_only(world: World) -> None:
                 break
         else:
             pytest.fail("it never had its turn")
+
+
+@pytest.mark.parametrize("code", [1722, 1326, 5])
+def test_nothing_is_followed_where_there_is_no_connection(world: World, code: int) -> None:
+    with Watched() as watched:
+        watched.step()
+        assert watched.status(LSM) is Status.FOLLOWED
+        world.trouble = failing(1722, "EvtNext")
+        watched.step()
+        assert watched.now().state is State.BACK_OFF
+        world.trouble = failing(code, "EvtOpenSession", times=9)
+        watched.step(2.0)
+        assert watched.now().state is not State.LIVE
+        assert {one.status for one in watched.now().channels} == {Status.PENDING}
+        world.trouble = failing(0, "")
+        if code != 1326:
+            watched.step(300.0)
+            assert {one.status for one in watched.now().channels} == {Status.FOLLOWED}

@@ -95,8 +95,10 @@ class Feed:
         mark = self._newest(session)
         self.mark, self.resume, self.known, self.trips = mark, mark.bookmark, 0, 0
 
-    def shown(self) -> ChannelState:
-        return ChannelState(self.channel, self.status, self.said)
+    def shown(self, reached: bool) -> ChannelState:
+        """``reached``: whether there is a connection; nothing is followed without one."""
+        idle = self.status is Status.FOLLOWED and not reached
+        return ChannelState(self.channel, Status.PENDING if idle else self.status, self.said)
 
     def _newest(self, session: Session) -> Mark:
         """Behind the newest event that matters; where there is none, before all to come."""

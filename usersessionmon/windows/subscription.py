@@ -266,6 +266,7 @@ class Server:
         return max(0.0, min([POLL_SECONDS, *due]))
 
     def _show(self) -> None:
+        reached = self._session is not None
         self._sink.show(
             ServerState(
                 self._wanted.label,
@@ -274,6 +275,6 @@ class Server:
                 self._since_us,
                 self._intake.last_us,
                 self._error,
-                tuple(feed.shown() for feed in self._feeds),
+                tuple(feed.shown(reached) for feed in self._feeds),
             )
         )
