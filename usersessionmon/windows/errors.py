@@ -120,7 +120,9 @@ def sentence(error: EventLogError) -> str:
     if error.function == _READ:
         return (
             "its credentials are not in the Windows Credential Manager of the account that runs "
-            f"this (error {error.winerror}): as that account, cmdkey /generic:NAME /user:… /pass"
+            f"this (error {error.winerror}): as that account, cmdkey /generic:NAME /user:… /pass; "
+            "a service reads without credentials, as NETWORK SERVICE or a managed account that is "
+            "in Event Log Readers there"
         )
     known = _SENTENCES.get(error.winerror, "the event log cannot be read")
     stop = _STOPPED if treatment(error) is Treatment.REFUSED else ""
