@@ -92,6 +92,11 @@ Test-Until 'it runs' 60 { (Get-MonitorPid) -gt 0 }
 Test-Command 'its state' 0 @('status') 'running \(pid'
 Test-Command 'the service again' 0 @('service', 'install')
 Test-Until 'it runs again' 60 { (Get-MonitorPid) -gt 0 }
+$planted = Join-Path $base 'planted.yaml'
+Set-Content -Encoding Ascii -Path $planted -Value 'language: en'
+icacls.exe $planted /setowner '*S-1-5-32-545' /Q | Out-Null
+Test-Command 'what somebody else put there' 1 @('service', 'install') 'trust what was there before'
+Remove-Item -Force -Path $planted
 Test-Command 'a second one' 1 @('run', '--once') 'another monitor runs'
 Test-Command 'who is on' 0 @('who')
 Write-Output '== rights: the system, administrators and LOCAL SERVICE, nobody else'

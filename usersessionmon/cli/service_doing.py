@@ -15,7 +15,8 @@ from usersessionmon.clock import Waker
 from usersessionmon.errors import TroubleError
 from usersessionmon.system.files import make_folder
 
-_SECONDS = 120
+_SECONDS = 600
+"""Python has some ten thousand files, and each is looked at."""
 _TRIES, _PAUSE = 20, 0.25
 """A process that was ended has its files open for a moment longer."""
 
