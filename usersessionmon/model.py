@@ -22,7 +22,8 @@ class Moment(NamedTuple):
 
 
 class Trusted(NamedTuple):
-    """What journald itself vouches for (systemd.journal-fields(7), the names with ``_``)."""
+    """What the logger itself vouches for: journald (systemd.journal-fields(7), the names with
+    ``_``), or Windows' event log."""
 
     transport: str
     uid: int | None
@@ -30,10 +31,12 @@ class Trusted(NamedTuple):
     comm: str | None = None
     unit: str | None = None
     audit_session: str | None = None
+    sid: str | None = None
+    """Windows' account; ``uid`` then says no more than whether it is the system's (0)."""
 
 
 class Forger(NamedTuple):
-    """Who wrote lines in another's name, as far as the journal vouches for it."""
+    """Who wrote lines in another's name, as far as the logger vouches for it."""
 
     host: str | None
     program: str
@@ -42,6 +45,7 @@ class Forger(NamedTuple):
     exe: str | None
     comm: str | None
     unit: str | None
+    sid: str | None = None
 
 
 class Forged(NamedTuple):

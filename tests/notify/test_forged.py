@@ -50,6 +50,11 @@ def test_in_english_with_the_keyword() -> None:
     assert not any(ord(letter) > 0x2FFF for line in lines[1:] for letter in line)
 
 
+def test_of_windows_the_account_is_told_as_windows_names_it() -> None:
+    other = Forger("web-1", "sshd", 65534, None, None, None, "S-1-5-21-1-2-3-1001")
+    assert "写入者：sid=S-1-5-21-1-2-3-1001 ×4" in told(notice({other: 4}))
+
+
 def test_many_writers_are_summed_and_other_hosts_named() -> None:
     counts = {LOGGER._replace(uid=uid, host="db-2"): 2000 - uid for uid in range(1000, 1010)}
     lines = told(notice(counts, more=7))

@@ -67,7 +67,7 @@ def test_an_entry_becomes_a_record_with_what_journald_vouches_for(tmp_path: Path
     assert record.time == (START_US, "2026-11-21T08:15:30.000000+00:00")
     assert (record.host, record.program, record.pid) == ("web-1", "sshd", 1000)
     assert (record.boot, record.mono_us) == (BOOT, 5_000_000)
-    assert record.trusted == ("syslog", 0, "/usr/sbin/sshd", "sshd", "ssh.service", None)
+    assert record.trusted == ("syslog", 0, "/usr/sbin/sshd", "sshd", "ssh.service", None, None)
     assert record.fields is None
 
 

@@ -1,6 +1,7 @@
 """The notice about log lines that were written in a login program's name by somebody else.
 
-It tells what journald vouches for.  The lines' own text is their writer's, and is not repeated.
+It tells what journald or Windows vouches for.  The lines' own text is their writer's, and is not
+repeated.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def _writer(forger: Forger, count: int, local_hosts: Collection[str]) -> str:
     far = forger.host is not None and forger.host not in local_hosts
     parts = (
         ("host", forger.host if far else None),
-        ("uid", forger.uid),
+        ("uid", forger.uid if forger.sid is None else None),
+        ("sid", forger.sid),
         ("exe", forger.exe),
         ("comm", forger.comm),
         ("unit", forger.unit),

@@ -25,7 +25,7 @@ class Forgeries:
         return bool(self._counts)
 
     def add(self, record: Record) -> None:
-        """Count a line of the journal."""
+        """Count a line that shows who wrote it."""
         trusted = record.trusted
         assert trusted is not None  # a text log shows nobody's hand
         forger = Forger(
@@ -35,6 +35,7 @@ class Forgeries:
             _short(trusted.exe),
             _short(trusted.comm),
             _short(trusted.unit),
+            _short(trusted.sid),
         )
         if not self:
             self._first_us = record.time.us

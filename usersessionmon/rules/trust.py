@@ -8,7 +8,8 @@ prove something, and a process chooses its own ``_COMM``.  So:
 - why a connection ended is written with the session user's uid: it may explain, never end;
 - everything else of that kind was written by somebody else in the name of a daemon.
 
-A text log proves nothing and is passed on as such.
+A text log proves nothing and is passed on as such.  Windows' event log names the account that
+wrote a record: the system's own stands for uid 0 (``windows.xml``).
 """
 
 from __future__ import annotations

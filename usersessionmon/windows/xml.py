@@ -14,7 +14,7 @@ from enum import Enum
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
-from usersessionmon.model import Moment, Record, WindowsEvent
+from usersessionmon.model import Moment, Record, Trusted, WindowsEvent
 
 from .channels import OPENSSH, PROVIDERS, SHORT, SYSTEM, WANTED
 
@@ -39,6 +39,9 @@ _TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,9})?"
     r"(?:Z|[+-]00:?00)?"
 )
+_SYSTEM = re.compile(r"S-1-5-18|S-1-5-21(?:-[0-9]{1,10}){3}-500")
+"""The system's account and the built-in Administrator: on Linux both would be root."""
+_SOMEBODY = 65_534
 _PROGRAM = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -69,6 +72,8 @@ class Rendered(NamedTuple):
     time: Moment
     computer: str
     pid: int | None
+    sid: str
+    """The account that wrote the record, as Windows itself adds it; empty: it is not said."""
     fields: dict[str, str]
 
 
@@ -110,7 +115,8 @@ def record(event: Rendered, origin: str, beside: frozenset[str]) -> Record | Non
     host = event.computer or None
     if event.channel == OPENSSH:
         program, text = _line(event.fields)
-        return Record(event.time, host, program, event.pid, text) if text else None
+        found = Record(event.time, host, program, event.pid, text, trusted=_writer(event.sid))
+        return found if text else None
     windows = WindowsEvent(
         event.channel,
         event.provider,
@@ -122,6 +128,14 @@ def record(event: Rendered, origin: str, beside: frozenset[str]) -> Record | Non
         beside,
     )
     return Record(event.time, host, SHORT[event.channel], event.pid, "", windows=windows)
+
+
+def _writer(sid: str) -> Trusted | None:
+    """Everybody on a host may write to sshd's channel.  sshd itself runs as the system; in older
+    versions the part behind the login wrote as its user."""
+    if not sid:
+        return None
+    return Trusted("eventlog", 0 if _SYSTEM.fullmatch(sid) else _SOMEBODY, sid=sid)
 
 
 def _line(fields: dict[str, str]) -> tuple[str, str]:
@@ -205,6 +219,7 @@ def _rendered(root: ET.Element) -> Rendered | Unread:
         time=time,
         computer=_text(system, "Computer"),
         pid=_whole(_attribute(system, "Execution", "ProcessID")),
+        sid=_attribute(system, "Security", "UserID"),
         fields=_fields(root),
     )
 
