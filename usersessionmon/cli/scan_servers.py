@@ -6,8 +6,10 @@ import argparse
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import tzinfo
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+from usersessionmon.clock import SystemClock
 from usersessionmon.config import Settings
 from usersessionmon.errors import UserError
 from usersessionmon.model import Change, Record, SessionView
@@ -91,7 +93,7 @@ def scan(
     changes: list[Change] = []
     shown: list[_Shown] = []
     status = 0
-    for answer in ask(servers, LiveEventLog(), lambda server, session: past(look, server, session)):
+    for answer in ask(servers, LiveEventLog(), SystemClock(), partial(past, look)):
         trouble = _trouble(answer)
         if trouble:
             complain([trouble])

@@ -10,6 +10,7 @@ from contextlib import closing
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
+from usersessionmon.clock import Clock
 from usersessionmon.errors import UserError
 from usersessionmon.model import Record
 
@@ -21,12 +22,14 @@ from .forwarded import Forwarded
 from .intake import Parse
 from .queries import query_of, wanted_ids
 from .settings import MOST_SERVERS, WindowsServer, too_many
-from .waiting import LONG_ASKS, part
+from .waiting import LONG_ASKS, TIMEOUT, part
 
 LOG = logging.getLogger("usersessionmon")
 _WAITING = 1000
 """Answers that wait to be taken."""
 _LOOK_SECONDS = 0.2
+SILENT_SECONDS = 120.0
+"""A server that is not heard for so long is given up; to connect may take most of a minute."""
 
 T = TypeVar("T")
 
@@ -41,56 +44,90 @@ Ask = Callable[[WindowsServer, Session], Iterable[T | None]]
 """What is found; None: nothing yet, but it is still at it."""
 
 
-def ask(servers: Sequence[WindowsServer], log: EventLog, what: Ask[T]) -> Iterator[Answer[T]]:
-    """What each server answers, and its error where it failed.  Raises UserError for too many."""
+def ask(
+    servers: Sequence[WindowsServer], log: EventLog, clock: Clock, what: Ask[T]
+) -> Iterator[Answer[T]]:
+    """What each server answers, and its error where it failed, or was silent for too long.  Raises
+    UserError for too many."""
     if len(servers) > MOST_SERVERS:
         raise UserError(too_many(len(servers)))
-    asked = _Asked(log, what)
-    for server in servers:
-        name = f"windows {server.label}"
-        threading.Thread(target=asked.one, args=(server,), name=name, daemon=True).start()
-    left = len(servers)
+    asked = _Asked(servers, log, clock, what)
+    asked.begin()
     try:
-        while left:
-            answer = asked.answers.get()
-            if answer is None:
-                left -= 1
-            else:
-                yield answer
+        while asked.left:
+            yield from asked.take()
     finally:
-        asked.stopping = True
+        asked.left.clear()
 
 
 class _Asked(Generic[T]):
-    def __init__(self, log: EventLog, what: Ask[T]) -> None:
+    def __init__(
+        self, servers: Sequence[WindowsServer], log: EventLog, clock: Clock, what: Ask[T]
+    ) -> None:
+        self._servers = servers
         self._log = log
+        self._clock = clock
         self._what = what
-        self.answers: queue.Queue[Answer[T] | None] = queue.Queue(_WAITING)
-        self.stopping = False
+        self._answers: queue.Queue[tuple[int, Answer[T] | None]] = queue.Queue(_WAITING)
+        self._heard = [clock.monotonic()] * len(servers)
+        """When each thread last came back from its server."""
+        self.left = set(range(len(servers)))
+        """Those whose answers are waited for."""
 
-    def one(self, server: WindowsServer) -> None:
+    def begin(self) -> None:
+        for number, server in enumerate(self._servers):
+            name = f"windows {server.label}"
+            threading.Thread(target=self._one, args=(number,), name=name, daemon=True).start()
+
+    def take(self) -> Iterator[Answer[T]]:
+        """The next answer.  It is waited for in slices: on Windows nothing, not even Ctrl-C, ends
+        a wait that has no time-out."""
+        try:
+            number, answer = self._answers.get(timeout=_LOOK_SECONDS)
+        except queue.Empty:
+            yield from self._given_up()
+            return
+        if answer is None:
+            self.left.discard(number)
+        elif number in self.left:
+            yield answer
+
+    def _given_up(self) -> Iterator[Answer[T]]:
+        """A thread within a dead host's call is left behind."""
+        since = self._clock.monotonic() - SILENT_SECONDS
+        for number in sorted(self.left):
+            if self._heard[number] < since:
+                self.left.discard(number)
+                yield Answer(self._servers[number], None, EventLogError(TIMEOUT, "", ""))
+
+    def _one(self, number: int) -> None:
+        server = self._servers[number]
         try:
             session = self._log.open(server.host, server.credentials)
             with closing(session):
                 for found in self._what(server, session):
-                    if self.stopping or (
-                        found is not None and not self._put(Answer(server, found))
-                    ):
+                    if not self._put(number, None if found is None else Answer(server, found)):
                         return
         except EventLogError as error:
-            self._put(Answer(server, None, error))
+            self._put(number, Answer(server, None, error))
         except Exception:  # a fault of ours must not look like a server that has nothing
             LOG.exception("asking %s failed", server.label)
-            self._put(Answer(server, None, EventLogError(0, "", "")))
+            self._put(number, Answer(server, None, EventLogError(0, "", "")))
         finally:
-            self._put(None)
+            self._hand_over((number, None))
 
-    def _put(self, answer: Answer[T] | None) -> bool:
-        """False: nobody takes it any more."""
-        while not self.stopping:
+    def _put(self, number: int, answer: Answer[T] | None) -> bool:
+        """A sign of life, with or without an answer.  False: nobody waits for more."""
+        self._heard[number] = self._clock.monotonic()
+        return number in self.left if answer is None else self._hand_over((number, answer))
+
+    def _hand_over(self, item: tuple[int, Answer[T] | None]) -> bool:
+        number, _ = item
+        while number in self.left:
             try:
-                self.answers.put(answer, timeout=_LOOK_SECONDS)
+                self._answers.put(item, timeout=_LOOK_SECONDS)
             except queue.Full:
+                self._heard[number] = self._clock.monotonic()
                 continue
             return True
         return False
@@ -137,8 +174,7 @@ def past(look: Look, server: WindowsServer, session: Session) -> Iterator[Past |
                     continue
                 owner = whose.whose(rendered.xml) if whose else (server.label, beside)
                 record = look.parse(rendered.xml, *owner) if owner and rendered.xml else None
-                if record is not None:
-                    yield Past(channel, record, rendered.message)
+                yield None if record is None else Past(channel, record, rendered.message)
     finally:
         for events in opened.values():
             events.close()

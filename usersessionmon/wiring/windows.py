@@ -57,7 +57,8 @@ def try_servers(settings: Settings, clock: Clock) -> Iterator[tuple[bool, str]]:
     """Each server tried, with what is wrong with it and how it is mended.  Raises UserError where
     that cannot be done on this system."""
     fine: dict[str, list[str]] = {}
-    for answer in ask(servers_of(settings), LiveEventLog(), partial(probe, clock.now_us())):
+    what = partial(probe, clock.now_us())
+    for answer in ask(servers_of(settings), LiveEventLog(), clock, what):
         label = answer.server.label
         if answer.found is None:
             if answer.error is not None:
