@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import struct
 import sys
@@ -388,6 +389,18 @@ def test_a_folder_is_searched(tmp_path: Path) -> None:
     found = [str(Path(path).relative_to(tmp_path)) for path in logs_in(str(tmp_path))]
     assert found == ["Security.evtx", "b/Archive.EVTX", "b/c/x.xml"]
     assert logs_in(str(tmp_path / "d")) == []
+
+
+@pytest.mark.parametrize("name", ["q.evtx", "q.xml"])
+def test_a_pipe_in_a_folder_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    writer = os.open(tmp_path / name, os.O_RDWR)  # so that opening it would not hang this test
+    try:
+        (tmp_path / "a.xml").write_text(event(), encoding="utf-8")
+        os.write(writer, event().encode().ljust(CHUNK))
+        assert logs_in(str(tmp_path)) == [str(tmp_path / "a.xml")]
+    finally:
+        os.close(writer)
 
 
 def test_progress_comes_to_its_end(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import struct
 import sys
 import tempfile
@@ -91,7 +92,8 @@ def open_log(path: str, log: OpenedLog | None = None) -> LogFile:
 
 
 def logs_in(folder: str) -> list[str]:
-    """The event logs and exports in a folder and those below it, and what of it cannot be read."""
+    """The event logs and exports in a folder and those below it, and what of it cannot be read.
+    Only of files: a pipe that nobody writes to would be waited for, for ever."""
     closed: list[str] = []
     found: list[str] = []
     for place, folders, names in os.walk(
@@ -101,9 +103,19 @@ def logs_in(folder: str) -> list[str]:
         for name in sorted(names):
             path = str(Path(place, name))
             lower = name.lower()
-            if lower.endswith(".evtx") or (lower.endswith(".xml") and _is_export(path)):
+            if not lower.endswith((".evtx", ".xml")) or not _may_be_log(path):
+                continue
+            if lower.endswith(".evtx") or _is_export(path):
                 found.append(path)
     return found and found + closed
+
+
+def _may_be_log(path: str) -> bool:
+    """What cannot be looked at is said when it is read."""
+    try:
+        return stat.S_ISREG(Path(path).stat().st_mode)
+    except OSError:
+        return True
 
 
 def _is_export(path: str) -> bool:
