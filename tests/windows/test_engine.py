@@ -480,7 +480,7 @@ def test_an_unlock_while_lsm_is_read_too() -> None:
 def test_an_orderly_end_that_lsm_tells_late_is_no_crash() -> None:
     """After a boot the channels are caught up with one after the other."""
     host = both(False).logon(0, "alice", "0x10").desktop(1, 21, "alice", 1).wait(1, 5)
-    host.give(500, SECURITY, 4608)
+    host.logoff(399.9, "alice", "0x10", 4647).give(500, SECURITY, 4608)
     host.desktop(400, 23, "alice", 1).wait(500, 20).finish()
     (logout,) = host.logouts
     assert (logout.inferred, logout.reason, logout.duration) == (False, Reason.USER, 399.0)

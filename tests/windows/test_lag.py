@@ -219,6 +219,58 @@ def test_a_restart_that_was_asked_for_long_before() -> None:
     assert [one.reason for one in host.logouts] == [Reason.REBOOT]
 
 
+@pytest.mark.parametrize(("asked", "reason"), [(True, Reason.USER), (False, Reason.KILLED)])
+@pytest.mark.parametrize("patient", [True, False])
+def test_logged_off_without_having_asked(patient: bool, asked: bool, reason: Reason) -> None:
+    host = both(patient)
+    if patient:
+        host.desktop(1, 21, "alice", 2).desktop(60.1, 23, "alice", 2)
+    host.logon(0, "alice", "0x10")
+    if not patient:
+        host.desktop(1, 21, "alice", 2).wait(1, 5)
+    host.logoff(60, "alice", "0x10", 4647 if asked else 4634)
+    if not patient:
+        host.desktop(60.1, 23, "alice", 2)
+    host.give(61.5, SECURITY, 4672)
+    if not patient:
+        host.wait(61, 5)
+    host.finish()
+    (logout,) = host.logouts
+    assert (logout.reason, logout.abnormal) == (reason, reason is Reason.KILLED)
+
+
+def test_boots_between_records_of_a_filtered_log() -> None:
+    host = Host(LSM, SYSTEM).give(90, SYSTEM, 1074, param5="power off").give(91, SYSTEM, 6006)
+    host.give(200, SYSTEM, 6005).desktop(0, 21, "alice", 2).desktop(300, 21, "bob", 1).finish()
+    assert host.told() == [("login", "alice"), ("logout", "alice"), ("login", "bob")]
+    (logout,) = host.logouts
+    assert (logout.reason, logout.inferred) == (Reason.SHUTDOWN, True)
+
+
+@pytest.mark.parametrize(
+    "user",
+    [r"Window Manager\DWM-1", r"Font Driver Host\UMFD-0", r"CORP\PC$", r"NT AUTHORITY\SYSTEM"],
+)
+def test_lsm_s_own_accounts_are_nobody(user: str) -> None:
+    host = Host(LSM)
+    for at, id in ((0, 21), (9, 24), (10, 23)):
+        host.give(at, LSM, id, User=user, SessionID=1)
+    assert host.finish().changes == []
+
+
+def test_ends_are_told_in_the_order_of_securitys_log_too() -> None:
+    host = both(True).desktop(1, 21, "alice", 2).desktop(60.1, 23, "alice", 2)
+    host.logon(0, "alice", "0x10").logoff(60, "alice", "0x10", 4647)
+    host.logoff(60.3, "alice", "0x10")
+    host.give(500, SECURITY, 4625, TargetUserName="x", LogonType=2).finish()
+    assert kinds(host) == ["login", "logout", "login_failed"]
+
+
+def test_no_name_holds_control_characters() -> None:
+    host = Host(LSM).desktop(0, 21, "al\n\x1bice", 2)
+    assert [change.user for change in host.logins] == [r"al\x0a\x1bice"]
+
+
 # --- becoming somebody else -----------------------------------------------------------------------
 
 ALICE = {"SubjectUserSid": "S-1-5-21-1-2-3-1001", "SubjectUserName": "alice",

@@ -16,7 +16,8 @@ from usersessionmon.model import Change, ChangeKind, Moment, Reason, Record, Ses
 from .channels import LSM, SECURITY
 from .rows import change_of, closed, view
 from .state import MAX_CONNS, MAX_DESKS, MAX_EARLY, MAX_TWINS, Conn, Desk, Log
-from .why import SAME_US, SECOND, duration, is_broken, judge_boot, leaving
+from .tables import plain
+from .why import SAME_US, SECOND, duration, is_broken, judge_boot, leaving, left_by
 
 """Security and LSM tell of one login within this time of each other."""
 UNLOCK_SECONDS = 1.5
@@ -147,9 +148,9 @@ class Book:
         self.log.counter += 1
         conn = Conn(
             number=self.log.counter,
-            host=record.host,
-            user=user[:_NAME_MOST],
-            domain=None if domain is None else domain[:_NAME_MOST],
+            host=plain(record.host),
+            user=plain(user[:_NAME_MOST]) or "",
+            domain=None if domain is None else plain(domain[:_NAME_MOST]),
             session=session[:_SESSION_MOST],
             us=record.time.us,
             text=record.time.text,
@@ -333,7 +334,8 @@ class Book:
         if conn.end_by == "boot":
             judge_boot(self.log, conn)
         elif conn.end_by in {"4647", "23"} and conn.reason is Reason.USER:
-            conn.reason = leaving(self.log, conn.end_us) or Reason.USER
+            conn.reason = leaving(self.log, conn.end_us) or left_by(self.log, conn)
+            conn.abnormal = conn.reason is Reason.KILLED
         elif (
             conn.end_by == "24"
             and conn.reason is Reason.UNKNOWN

@@ -12,8 +12,8 @@ from .boots import end_by_boot
 from .channels import SECURITY
 from .joining import apart, passed_by
 from .state import MAX_DESKS, Conn
-from .tables import OWN, REFUSED, REPLACED, account, address, number, reason_of
-from .why import SECOND, is_boot
+from .tables import OWN, REFUSED, REPLACED, account, address, is_nobody, number, reason_of
+from .why import SECOND, is_boot, moment_text
 
 _HINT_US = 30 * SECOND
 """A reason stands just before the end that it explains."""
@@ -28,6 +28,8 @@ def take(book: Book, record: Record, event: WindowsEvent) -> None:
     log = book.log
     if SECURITY not in event.beside:
         _expire(book, record)
+    if not log.starts and event.id != _START:
+        _pass_boots(book, record)
     handler = _HANDLERS.get(event.id)
     if handler is not None:
         handler(book, record, event)
@@ -60,7 +62,7 @@ def _arrive(book: Book, record: Record, event: WindowsEvent) -> None:
     """21: somebody logged on.  25: somebody is back in a session that had lived on."""
     domain, user = account(event.fields.get("User"))
     ts = _id(event.fields.get("SessionID"))
-    if user is None or ts is None:
+    if user is None or ts is None or is_nobody(None, user):
         return
     again = event.id == 25
     book.log.hint(book.log.known, ts, record.time.us, MAX_DESKS)
@@ -188,7 +190,7 @@ def _there(book: Book, record: Record, event: WindowsEvent, ts: str | None) -> C
 def _unseen(book: Book, record: Record, event: WindowsEvent, ts: str) -> Conn | None:
     """Somebody leaves whose login is older than the log; what follows is an echo."""
     domain, user = account(event.fields.get("User"))
-    if user is None or ts in book.log.known:
+    if user is None or ts in book.log.known or is_nobody(None, user):
         return None
     book.log.hint(book.log.known, ts, record.time.us, MAX_DESKS)
     session = f"{book.prefix(record)}:{book.log.starts}:ts{ts}:{event.record_id}"
@@ -314,6 +316,24 @@ def _started(book: Book, record: Record, _event: WindowsEvent) -> None:
     booted(book, record)
 
 
+def _pass_boots(book: Book, record: Record) -> None:
+    """A log that was filtered has none of LSM's starts: then a boot that lies between two of its
+    records by the clock has ended what was open."""
+    log, us = book.log, record.time.us
+    between = [at for at, _ in log.booted if log.lsm_us < at <= us]
+    if not log.lsm_us or not between:
+        return
+    for conn in list(book.open()):
+        if conn.lsm is not None and conn.us is not None and conn.us < between[0]:
+            end_by_boot(book, conn, record)
+            conn.crossed_us = between[0]
+            if conn.vague:
+                conn.end_us, conn.end_text = between[0], moment_text(between[0])
+            if conn.ts is not None:
+                log.desks.pop(conn.ts, None)
+            book.queue(conn, conn.lsm, out=True)
+
+
 def booted(book: Book, record: Record) -> None:
     """A sign of a boot came: with LSM's own start it ends what was open."""
     for conn in list(book.open()):
@@ -331,12 +351,13 @@ def booted(book: Book, record: Record) -> None:
             book.queue(conn, conn.lsm, out=True)
 
 
+_START = 32
 _HANDLERS: Mapping[int, Callable[[Book, Record, WindowsEvent], None]] = {
     21: _arrive,
     23: _logged_off,
     24: _disconnected,
     25: _arrive,
-    32: _started,
+    _START: _started,
     39: _source,
     40: _reason,
 }

@@ -9,7 +9,7 @@ from usersessionmon.model import Change, ChangeKind, Link, Record, WindowsEvent
 from .book import Book
 from .joining import RECENT, partner
 from .state import Conn
-from .tables import is_nobody
+from .tables import is_nobody, plain
 from .why import SECOND
 
 _FOLD_US = 2 * SECOND
@@ -63,10 +63,10 @@ def elevate(book: Book, record: Record, event: WindowsEvent, target: str) -> Non
         Change(
             kind=ChangeKind.ELEVATION,
             time=record.time,
-            host=record.host,
+            host=plain(record.host),
             service="windows",
-            user=user or home[1],
-            target_user=target,
+            user=plain(user) or home[1],
+            target_user=plain(target),
             session=home[0],
             login_user=home[1],
             login_from=None if conn is None else conn.ip or conn.client_host,

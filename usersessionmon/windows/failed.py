@@ -7,7 +7,7 @@ from usersessionmon.model import Change, ChangeKind, Record, WindowsEvent
 from .book import Book
 from .channels import OPENSSH
 from .joining import is_sshd
-from .tables import NO_USER, address, number, port, valid_user
+from .tables import NO_USER, address, number, plain, port, valid_user
 
 _NO_FAILURES = frozenset({4, 5})
 
@@ -31,11 +31,11 @@ def failed(book: Book, record: Record, event: WindowsEvent) -> None:
         Change(
             kind=ChangeKind.LOGIN_FAILED,
             time=record.time,
-            host=record.host,
+            host=plain(record.host),
             service="sshd" if by_sshd else "windows",
-            user=user,
+            user=plain(user),
             ip=place,
-            client_host=client,
+            client_host=plain(client),
             port=port(fields.get("IpPort")) if place is not None else None,
             valid_user=known,
             domain=fields.get("TargetDomainName"),

@@ -67,7 +67,7 @@ def join(book: Book, half: Conn, conn: Conn) -> None:
     conn.kind, conn.shared = half.kind, True
     for luid in luids:
         book.name(conn, luid)
-    conn.end_rid = asked
+    conn.end_rid, conn.asked = asked, asked is not None
     if not conn.told:
         conn.ip = conn.ip or half.ip
         conn.port = half.port if conn.ip == half.ip else None

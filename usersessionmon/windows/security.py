@@ -149,9 +149,7 @@ def _logoff(book: Book, record: Record, event: WindowsEvent) -> None:
             _left_unseen(book, record, event, luid)
         return
     if conn.lsm is not None and lsm_tells(book, record):
-        near = conn.end_us is not None and abs(conn.end_us - record.time.us) <= _END_US
-        if asked or near:
-            conn.end_rid = event.record_id
+        _confirm(book, conn, record, event)
     elif conn.lsm is None and conn.end_by == "4634" and asked and not conn.told:
         conn.end_by, conn.reason, conn.end_rid = "4647", Reason.USER, event.record_id
     elif not conn.over:
@@ -165,6 +163,17 @@ def _logoff(book: Book, record: Record, event: WindowsEvent) -> None:
         has_left(book, record, conn.user)
         if conn.told or not conn.shared:
             book.settle(conn)
+
+
+def _confirm(book: Book, conn: Conn, record: Record, event: WindowsEvent) -> None:
+    """Security's part of an end that LSM tells of."""
+    near = conn.end_us is not None and abs(conn.end_us - record.time.us) <= _END_US
+    if event.id == 4647:
+        conn.asked = True
+    if conn.asked or near:
+        conn.end_rid = event.record_id
+    if near and conn.end_lsm is not None:
+        book.flush(conn.end_lsm if conn.asked else conn.end_lsm - 1)
 
 
 def _left_unseen(book: Book, record: Record, event: WindowsEvent, luid: str) -> None:

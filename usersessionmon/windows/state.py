@@ -76,6 +76,8 @@ class Conn:
     """The window station (``RDP-Tcp#8``), where an event names it."""
     crossed_us: int | None = None
     """LSM started anew while it was open: at a boot, if another channel says so."""
+    asked: bool = False
+    """The user asked to log off (4647)."""
     muted: bool = False
     """All of it is told already, by the other channel."""
     vague: bool = False

@@ -58,6 +58,7 @@ REFUSED = frozenset({7, 8, 9, 10})
 """The connection was refused: it was no session's."""
 _PROTOCOL = 4096
 _DIGITS = re.compile(r"[0-9]{1,10}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ZONE = re.compile(r"[A-Za-z0-9._-]{1,32}")
 
 _RESTARTS = frozenset(
@@ -119,6 +120,11 @@ def port(text: str | None) -> int | None:
     """A client's port; None for 0 and for what is none."""
     found = number(text)
     return found if 0 < found < 65536 else None
+
+
+def plain(text: str | None) -> str | None:
+    """With control characters escaped, as no account or host has any."""
+    return None if text is None else _CONTROL.sub(lambda one: f"\\x{ord(one[0]):02x}", text)
 
 
 def account(text: str | None) -> tuple[str | None, str | None]:

@@ -45,6 +45,16 @@ def leaving(log: Log, us: int) -> Reason | None:
     return _down(asked[-1] if asked else "")
 
 
+def left_by(log: Log, conn: Conn) -> Reason:
+    """Whose doing a log-off was that LSM tells of.  Security says so when the user asked; when its
+    log, read beyond that moment, does not, somebody else did (an administrator's tool)."""
+    assert conn.end_us is not None
+    read = log.last_us >= conn.end_us + SECOND
+    if conn.end_by == "23" and conn.rid is not None and not conn.asked and read:
+        return Reason.KILLED
+    return Reason.USER
+
+
 def is_boot(log: Log, us: int) -> bool:
     """Whether another channel says that the host came up at about that time."""
     return any(abs(at - us) <= BOOT_US for at, _ in log.booted)
@@ -69,8 +79,7 @@ def judge_boot(log: Log, conn: Conn) -> None:
     conn.reason, conn.abnormal = _down(named[-1] if named else ""), False
     last = max(at for at, _ in kinds)
     if conn.us is not None and conn.vague and last > conn.us and conn.end_us is not None:
-        seconds = last // SECOND
-        conn.end_us, conn.end_text = last, _text_of(seconds, last % SECOND)
+        conn.end_us, conn.end_text = last, moment_text(last)
         conn.vague = False
 
 
@@ -88,5 +97,6 @@ def _lies_in(conn: Conn, before: int, after: int) -> bool:
     return before <= after or conn.end_us >= after >= conn.us or conn.us <= before <= conn.end_us
 
 
-def _text_of(seconds: int, micros: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros).isoformat()
+def moment_text(us: int) -> str:
+    """RFC 3339."""
+    return datetime.fromtimestamp(us // SECOND, UTC).replace(microsecond=us % SECOND).isoformat()
