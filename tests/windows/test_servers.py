@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.windows.fake_win32 import Host, World, event, fill
+from tests.windows.fake_win32 import ZERO, Host, World, event, fill
 from tests.windows.support import BOTH, MINUTE, RDS, Watched, by_hand, fake, ids, means, of
 from usersessionmon.clock import ManualClock, SystemClock, Waker
 from usersessionmon.errors import UserError
@@ -249,7 +249,7 @@ FUNCTIONS = (
 )  # fmt: skip
 CODES = (
     5, 6, 53, 87, 259, 1168, 1223, 1326, 1460, 1500, 1722, 1726, 1734, 1753, 4317, 15001, 15005,
-    15007, 15009, 15011, 31337,
+    15007, 15009, 15011, 31337, ZERO,
 )  # fmt: skip
 FOR_EVER = (87, 1326, 15001, 15009)
 """Are not tried again: until the configuration is loaded anew."""
