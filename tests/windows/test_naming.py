@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +12,12 @@ from tests.windows.fake_win32 import Event, World, fill
 from tests.windows.rendering import event
 from tests.windows.support import by_hand, fake
 from usersessionmon.cli.main import main
-from usersessionmon.clock import ManualClock
+from usersessionmon.clock import ManualClock, SystemClock
+from usersessionmon.config import load
 from usersessionmon.windows.channels import FORWARDED, OPENSSH
 from usersessionmon.windows.naming import Naming
 from usersessionmon.windows.settings import WindowsServer
+from usersessionmon.wiring.windows import open_servers
 
 RDS = WindowsServer("rds-1.example.org", name="terminal")
 WEB = WindowsServer("10.0.0.5", name="web")
@@ -91,6 +94,32 @@ def test_lines_of_sshd_come_under_their_own_hosts_name(world: World) -> None:
     hosts = [one.host for one in source.read(100).records]
     source.close()
     assert sorted(map(str, hosts)) == ["rds-1.corp", "rds-1.corp@wec", "web"]
+
+
+def test_a_collector_does_not_speak_for_this_machine(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("usersessionmon.wiring.windows.nodes", lambda: frozenset({"pc-7"}))
+    world.host("", OPENSSH)
+    fill(world.host("wec", FORWARDED).channels[FORWARDED], [accepted("PC-7.corp")])
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "windows: {servers: [{name: here, channels: [OpenSSH]}, {host: wec, forwarded: true}]}\n"
+    )
+    source = open_servers(
+        load(config),
+        clock=SystemClock(),
+        position=None,
+        from_start=True,
+        once=True,
+        wake=lambda: None,
+    )
+    hosts = []
+    while not (batch := source.read(100)).at_end:
+        hosts += [one.host for one in batch.records]
+    hosts += [one.host for one in batch.records]
+    source.close()
+    assert hosts == ["PC-7.corp@wec"]
 
 
 def test_a_scan_of_servers_names_them_so_too(
