@@ -94,6 +94,20 @@ def test_a_broken_file_is_one_line_and_status_1(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("data", [b"\0" * 3_000_000, b"elfFile\0" + bytes(5000), LOG, b""])
+@pytest.mark.parametrize("name", ["Security.evtx", "a.v2.EVTX.gz", "a.evtx.xz", "a.evtx.BZ2"])
+def test_what_is_called_an_event_log_and_is_none_is_damaged(
+    tmp_path: Path, data: bytes, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    result = run("scan", str(path))
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.decode() == (
+        f"user-session-monitor: {path}: is no Windows event log and no XML export of one\n"
+    )
+
+
 def test_without_the_package_it_is_wrong_use(tmp_path: Path) -> None:
     path = tmp_path / "Security.evtx"
     path.write_bytes(b"ElfFile\0" + bytes(5000))

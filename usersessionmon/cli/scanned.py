@@ -12,7 +12,7 @@ from usersessionmon.model import Record
 from usersessionmon.sources.archive import Kind, ReadOptions, read_path, sniff
 from usersessionmon.sources.opened import OpenedLog
 from usersessionmon.windows.archives import Given, read_logs
-from usersessionmon.windows.files import logs_in
+from usersessionmon.windows.files import logs_in, named_evtx
 
 from .output import warn
 
@@ -59,7 +59,7 @@ def _looked_at(path: str) -> tuple[list[Given], OpenedLog | None]:
         log = OpenedLog(path)
     except TroubleError:
         return [], None
-    is_windows = sniff(log.head) in {Kind.EVTX, Kind.EVENTS}
+    is_windows = sniff(log.head) in {Kind.EVTX, Kind.EVENTS} or named_evtx(path)
     kept = None if log.regular else log
     if log.regular:
         log.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import struct
 import sys
@@ -30,6 +31,7 @@ from .layout import CHUNK, HEAD, Chunk, layout_of
 if TYPE_CHECKING:
     from evtx import PyEvtxParser
 
+_EVTX = re.compile(r"\.evtx(?:\.(?:gz|xz|bz2))?\Z", re.IGNORECASE)
 _SPOOL_MOST = 8 * 1024**3
 _EVENTS = 256
 """Of an export, given at once."""
@@ -89,6 +91,11 @@ def open_log(path: str, log: OpenedLog | None = None) -> LogFile:
         else:
             place = _spooled(opened, as_text=kind is Kind.EVENTS)
     return _Evtx(place) if kind is Kind.EVTX else _Export(place)
+
+
+def named_evtx(path: str) -> bool:
+    """It is called an event log, packed or not: when it is none, it is damaged."""
+    return _EVTX.search(path) is not None
 
 
 def logs_in(folder: str) -> list[str]:
