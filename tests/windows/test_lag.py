@@ -3,6 +3,9 @@ told twice, lost or unbounded."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
 from usersessionmon.model import ChangeKind, Reason
@@ -237,6 +240,30 @@ def test_logged_off_without_having_asked(patient: bool, asked: bool, reason: Rea
     host.finish()
     (logout,) = host.logouts
     assert (logout.reason, logout.abnormal) == (reason, reason is Reason.KILLED)
+
+
+@pytest.mark.parametrize("patient", [True, False])
+def test_logging_off_a_session_that_was_come_back_to(patient: bool) -> None:
+    """The user asks by the logon that the session began with."""
+    host = both(patient)
+    desktops = [(1, 21), (50, 24), (92, 25), (200, 23)]
+    logons = [(0, "0x10", 4624), (90, "0x20", 4624), (91, "0x20", 4634), (199.9, "0x10", 4647),
+              (200.2, "0x10", 4634)]  # fmt: skip
+    told: list[tuple[float, Callable[[], object]]] = [
+        (at, partial(host.desktop, at, id, "alice", 2)) for at, id in desktops
+    ]
+    for at, luid, id in logons:
+        what = (host.logon, ()) if id == 4624 else (host.logoff, (id,))
+        told.append((at, partial(what[0], at, "alice", luid, *what[1])))
+    for at, tell in told if patient else sorted(told, key=lambda one: one[0]):
+        tell()
+        if not patient:
+            host.wait(at, 0.5)
+    host.give(300, SECURITY, 4672)
+    if not patient:
+        host.wait(300, 15)
+    host.finish()
+    assert [change.reason for change in host.logouts] == [Reason.UNKNOWN, Reason.USER]
 
 
 def test_boots_between_records_of_a_filtered_log() -> None:

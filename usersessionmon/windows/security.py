@@ -145,7 +145,10 @@ def _logoff(book: Book, record: Record, event: WindowsEvent) -> None:
     if luid is not None and asked:
         book.log.desks.pop(luid, None)
     if conn is None:
-        if asked and luid is not None and luid not in book.log.homes:
+        home = book.log.homes.get(luid or "")
+        if home is not None:
+            _end_of_home(book, record, event, home[0])
+        elif asked and luid is not None:
             _left_unseen(book, record, event, luid)
         return
     if conn.lsm is not None and lsm_tells(book, record):
@@ -165,11 +168,21 @@ def _logoff(book: Book, record: Record, event: WindowsEvent) -> None:
             book.settle(conn)
 
 
+def _end_of_home(book: Book, record: Record, event: WindowsEvent, session: str) -> None:
+    """Who came back to a session logs off by the logon that it began with."""
+    for conn in list(book.log.conns.values()):
+        late = conn.end_us is not None and abs(conn.end_us - record.time.us) > _END_US
+        if conn.session == session and conn.lsm is not None and not late:
+            _confirm(book, conn, record, event)
+
+
 def _confirm(book: Book, conn: Conn, record: Record, event: WindowsEvent) -> None:
     """Security's part of an end that LSM tells of."""
     near = conn.end_us is not None and abs(conn.end_us - record.time.us) <= _END_US
     if event.id == 4647:
         conn.asked = True
+    else:
+        conn.gone_us = record.time.us
     if conn.asked or near:
         conn.end_rid = event.record_id
     if near and conn.end_lsm is not None:

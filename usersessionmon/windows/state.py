@@ -78,6 +78,8 @@ class Conn:
     """LSM started anew while it was open: at a boot, if another channel says so."""
     asked: bool = False
     """The user asked to log off (4647)."""
+    gone_us: int | None = None
+    """When Security told that its logon is gone."""
     muted: bool = False
     """All of it is told already, by the other channel."""
     vague: bool = False

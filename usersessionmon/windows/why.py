@@ -49,7 +49,8 @@ def left_by(log: Log, conn: Conn) -> Reason:
     """Whose doing a log-off was that LSM tells of.  Security says so when the user asked; when its
     log, read beyond that moment, does not, somebody else did (an administrator's tool)."""
     assert conn.end_us is not None
-    read = log.last_us >= conn.end_us + SECOND
+    gone = conn.gone_us is not None and abs(conn.gone_us - conn.end_us) <= 2 * SECOND
+    read = gone or log.last_us >= conn.end_us + SECOND
     if conn.end_by == "23" and conn.rid is not None and not conn.asked and read:
         return Reason.KILLED
     return Reason.USER
