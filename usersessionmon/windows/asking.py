@@ -23,6 +23,7 @@ from .intake import Parse
 from .queries import query_of, wanted_ids
 from .settings import MOST_SERVERS, WindowsServer, too_many
 from .waiting import LONG_ASKS, TIMEOUT, part
+from .xml import Unread, glance
 
 LOG = logging.getLogger("usersessionmon")
 _WAITING = 1000
@@ -164,7 +165,7 @@ def past(look: Look, server: WindowsServer, session: Session) -> Iterator[Past |
                 opened[channel] = _query(session, channel, look)
             except EventLogError as error:
                 yield from _without(channel, error, asked_for=bool(look.channels))
-        whose = Forwarded(server.named(), {}) if server.forwarded else None
+        whose = Forwarded(server.named(), {}, server.label) if server.forwarded else None
         beside = frozenset(opened)
         for channel in list(opened):
             again = partial(_query, session, channel, look)
@@ -172,12 +173,23 @@ def past(look: Look, server: WindowsServer, session: Session) -> Iterator[Past |
                 if rendered is None:
                     yield None
                     continue
-                owner = whose.whose(rendered.xml) if whose else (server.label, beside)
+                owner = _owner(rendered.xml, whose, channel, (server.label, beside))
                 record = look.parse(rendered.xml, *owner) if owner and rendered.xml else None
                 yield None if record is None else Past(channel, record, rendered.message)
     finally:
         for events in opened.values():
             events.close()
+
+
+def _owner(
+    xml: str, whose: Forwarded | None, channel: str, direct: tuple[str, frozenset[str]]
+) -> tuple[str, frozenset[str]] | None:
+    """(origin, the channels beside); a record that is of another channel than it was read from is
+    nobody's."""
+    if whose is not None:
+        return whose.whose(xml)
+    seen = glance(xml)
+    return direct if not isinstance(seen, Unread) and seen.channel == channel else None
 
 
 def _without(channel: str, error: EventLogError, *, asked_for: bool) -> Iterator[Past]:
