@@ -55,16 +55,6 @@ def test_several_servers_in_the_order_of_time(
     ]
 
 
-def test_a_record_of_another_channel_than_it_was_read_from_is_nobodys(
-    world: World, capsys: pytest.CaptureFixture[str]
-) -> None:
-    channels = world.host("a", *ALL).channels
-    fill(channels[SYSTEM], [event(LSM, 1, 21, host="a", user="mallory")])
-    fill(channels[LSM], session("a", 10, "alice"))
-    _, events, _ = scan(capsys, "--server", "a", "--since", "8h")
-    assert {user for _, user, _ in told(events)} == {"alice"}
-
-
 def test_only_as_far_back_as_asked(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     channel = world.host("a", *ALL).channels[LSM]
     fill(channel, session("a", 1, "old", age_ms=9 * HOUR_MS))

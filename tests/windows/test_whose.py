@@ -12,10 +12,13 @@ from tests.windows.fake_win32 import Event, World, event, fill
 from tests.windows.support import BOTH, RDS, by_hand, fake, ids
 from usersessionmon.clock import ManualClock
 from usersessionmon.strict import BadValuesError
+from usersessionmon.windows.asking import Look, past
 from usersessionmon.windows.channels import FORWARDED, LSM, SECURITY, SYSTEM, WANTED
 from usersessionmon.windows.forwarded import Forwarded
+from usersessionmon.windows.live import LiveEventLog
 from usersessionmon.windows.marks import MOST_COMPUTERS, MOST_NAMES, Mark, Position
 from usersessionmon.windows.settings import WindowsServer
+from usersessionmon.windows.xml import record_of
 
 COLLECTOR = WindowsServer("collector", forwarded=True)
 OTHER = WindowsServer("other", forwarded=True)
@@ -35,6 +38,16 @@ def power_lost(number: int) -> Event:
     """Of System, with an id that means something in LSM too."""
     one = event(SYSTEM, number, 41)
     return replace(one, xml=one.xml.replace("'EventLog'", "'Microsoft-Windows-Kernel-Power'"))
+
+
+def test_looked_at_once_a_record_is_of_the_channel_that_it_was_read_from(world: World) -> None:
+    channel = world.host("rds-1", *BOTH).channels[LSM]
+    fill(channel, [event(LSM, 1, 21), power_lost(2), event(LSM, 3, 23)])
+    look = Look((LSM,), None, messages=False, parse=record_of)
+    session = LiveEventLog().open(RDS.host, "")
+    found = [one for one in past(look, RDS, session) if one is not None]
+    session.close()
+    assert ids([one.record for one in found if one.record is not None]) == [(LSM, 1), (LSM, 3)]
 
 
 def test_a_record_of_another_channel_than_the_one_that_is_read_is_passed_over(
