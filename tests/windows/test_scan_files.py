@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 import os
 import struct
 import sys
@@ -80,6 +82,39 @@ def test_a_folder_of_event_logs(tmp_path: Path) -> None:
     (tmp_path / "Logs/lsm.xml").write_bytes(XML)
     (tmp_path / "settings.xml").write_bytes(b"<?xml version='1.0'?><settings/>")
     assert told(str(tmp_path)) == BOTH
+
+
+PACKS: dict[str, Callable[[bytes], bytes]] = {
+    "x.xml.gz": gzip.compress,
+    "a.XML.Gz": gzip.compress,
+    "x.xml.xz": lzma.compress,
+    "x.xml.bz2": bz2.compress,
+}
+
+
+@pytest.mark.parametrize("name", PACKS)
+def test_a_folder_of_packed_event_logs(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(PACKS[name](XML))
+    (tmp_path / "settings.xml.gz").write_bytes(gzip.compress(b"<?xml version='1.0'?><settings/>"))
+    assert told(str(tmp_path)) == BOTH
+
+
+@needs_samples
+def test_a_packed_event_log_in_a_folder(tmp_path: Path) -> None:
+    pytest.importorskip("evtx", reason="the evtx package is not installed")
+    data = (SAMPLES / "openssh-invalid-user.evtx").read_bytes()
+    (tmp_path / "OpenSSH.Evtx.gz").write_bytes(gzip.compress(data))
+    assert told(str(tmp_path)) == [("login_failed", "hacker")] * 5
+
+
+def test_a_folder_without_any_log_is_told_what_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "settings.xml").write_bytes(b"<?xml version='1.0'?><settings/>")
+    result = run("scan", str(tmp_path))
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.decode() == (
+        f"user-session-monitor: {tmp_path}: in this folder are no journal files and no Windows "
+        "event logs (.evtx, XML exports of them)\n"
+    )
 
 
 def test_a_broken_file_is_one_line_and_status_1(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from usersessionmon.errors import TroubleError
 from usersessionmon.model import Record
 from usersessionmon.sources.archive import Kind, ReadOptions, read_path, sniff
+from usersessionmon.sources.journal import files_in
 from usersessionmon.sources.opened import OpenedLog
 from usersessionmon.windows.archives import Given, read_logs
 from usersessionmon.windows.files import logs_in, named_evtx
@@ -29,6 +30,11 @@ class Log(NamedTuple):
         """In blocks.  Raises TroubleError behind what can be read."""
         if self.windows:
             return read_logs(self.windows, options.notice or warn, options.progress)
+        if self.path != "-" and _is_directory(self.path) and not files_in(Path(self.path)):
+            raise TroubleError(
+                f"{self.path}: in this folder are no journal files and no Windows event logs "
+                "(.evtx, XML exports of them)"
+            )
         return read_path(self.path, options, self.opened)
 
 

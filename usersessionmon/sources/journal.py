@@ -315,14 +315,19 @@ def _files(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     for path in paths:
         place = Path(path)
         if place.is_dir():
-            # journald puts the files of a machine into a folder of its own
-            found = [str(p) for p in sorted(place.rglob("*.journal*")) if _is_journal(p)]
+            found = files_in(place)
             if not found:
                 problems.append(f"{path}: there are no journal files in this directory")
             files.update(dict.fromkeys(found))
         else:
             files[path] = None
     return list(files), problems
+
+
+def files_in(folder: Path) -> list[str]:
+    """The journal files in a folder and below: journald puts those of a machine into a folder of
+    its own."""
+    return [str(path) for path in sorted(folder.rglob("*.journal*")) if _is_journal(path)]
 
 
 def _is_journal(path: Path) -> bool:

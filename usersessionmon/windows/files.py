@@ -31,7 +31,7 @@ from .layout import CHUNK, HEAD, Chunk, layout_of
 if TYPE_CHECKING:
     from evtx import PyEvtxParser
 
-_EVTX = re.compile(r"\.evtx(?:\.(?:gz|xz|bz2))?\Z", re.IGNORECASE)
+_NAME = re.compile(r"\.(evtx|xml)(?:\.(?:gz|xz|bz2))?\Z", re.IGNORECASE)
 _SPOOL_MOST = 8 * 1024**3
 _EVENTS = 256
 """Of an export, given at once."""
@@ -95,7 +95,8 @@ def open_log(path: str, log: OpenedLog | None = None) -> LogFile:
 
 def named_evtx(path: str) -> bool:
     """It is called an event log, packed or not: when it is none, it is damaged."""
-    return _EVTX.search(path) is not None
+    name = _NAME.search(path)
+    return name is not None and name[1].lower() == "evtx"
 
 
 def logs_in(folder: str) -> list[str]:
@@ -109,10 +110,9 @@ def logs_in(folder: str) -> list[str]:
         folders.sort()
         for name in sorted(names):
             path = str(Path(place, name))
-            lower = name.lower()
-            if not lower.endswith((".evtx", ".xml")) or not _may_be_log(path):
+            if not _NAME.search(name) or not _may_be_log(path):
                 continue
-            if lower.endswith(".evtx") or _is_export(path):
+            if named_evtx(name) or _is_export(path):
                 found.append(path)
     return found and found + closed
 
@@ -127,9 +127,9 @@ def _may_be_log(path: str) -> bool:
 
 def _is_export(path: str) -> bool:
     try:
-        with Path(path).open("rb") as file:
-            return sniff(file.read(CHUNK)) is Kind.EVENTS
-    except OSError:
+        with OpenedLog(path) as log:
+            return sniff(log.head) is Kind.EVENTS
+    except TroubleError:
         return False
 
 
