@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 from hypothesis import given
@@ -31,7 +32,8 @@ from usersessionmon.sources.archive import (
     read_path,
     sniff,
 )
-from usersessionmon.sources.opened import OpenedLog
+from usersessionmon.sources.opened import OpenedLog, tells
+from usersessionmon.sources.packed import look
 from usersessionmon.sources.unknown import UnknownHeaders
 
 NOW_US = 1_795_248_930_000_000  # 2026-11-21T08:15:30Z
@@ -381,10 +383,61 @@ def test_windows_event_logs_hold_no_lines(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"<34>Nov 21 08:15:30 web-1 sshd[1]: x\n", b"<Eventful>", b"<?xml?><a><Event >"]
+    "data",
+    [
+        b"<34>Nov 21 08:15:30 web-1 sshd[1]: x\n",
+        b"<unknown> port 22 ssh2\nNov 21 08:15:30 web-1 sshd[1]: x <b>y</b>\n" * 9,
+        b"<-- restarted\n",
+    ],
 )
-def test_what_begins_like_an_event_log_and_is_none(data: bytes) -> None:
+def test_lines_that_begin_like_markup_are_lines(data: bytes) -> None:
     assert sniff(data) is Kind.TEXT
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"<!-- made by\nhand --> <?xml-stylesheet href='x'?>\n<Events>", Kind.EVENTS),
+        (b"<?xml version='1.0'?><!--a--><!--<Event>-->\n<Event xmlns='x'>", Kind.EVENTS),
+        ("\ufeff<!-- 导出 --><Events>".encode("utf-16-le"), Kind.EVENTS),
+        (b"<!--" + b"x" * 9000 + b"--><Events>", Kind.EVENTS),
+        (b"<!-- <Events> ", Kind.MARKUP),
+        (b"<?xml version='1.0'?>", Kind.MARKUP),
+        (b"<!-- a --><e:Events xmlns:e='x'><e:Event>", Kind.MARKUP),
+        (b"<e:Events xmlns:e='x'><e:Event>", Kind.MARKUP),
+        (b"<Eventful>", Kind.MARKUP),
+        (b"<note>hello</note>", Kind.MARKUP),
+        (b"<?xml?><a><Event >", Kind.MARKUP),
+        (b"<!DOCTYPE Events [<!ENTITY a 'b'>]><Events>", Kind.DOCTYPE),
+        (b"<?xml version='1.0'?>\n<!doctype html>", Kind.DOCTYPE),
+    ],
+)
+def test_xml_is_known_by_its_first_element(data: bytes, kind: Kind) -> None:
+    assert sniff(data) is kind
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(b"<!DOCTYPE Events><Events/>", "begins with a DOCTYPE"), (b"<e:Events/>", "is XML, but no")],
+)
+def test_xml_that_is_not_read_is_told_why(tmp_path: Path, data: bytes, words: str) -> None:
+    with pytest.raises(TroubleError, match=words):
+        records(write(tmp_path / "log", data))
+
+
+@pytest.mark.parametrize(
+    ("lines", "most"),
+    [
+        ([b"<!-- a\n", b"b -->\n", b"\n", b"<Ev", b"ents>\n", b"<Event>\n"], 5),
+        ([b"<34>Nov 21\n", b"x\n"], 1),
+        ([b"<!--\n", *[b"x" * 1000] * 50], 18),
+    ],
+)
+def test_no_more_is_read_than_tells_what_it_is(lines: list[bytes], most: int) -> None:
+    """Of what comes piece by piece."""
+    pieces = Trickle(b"".join(lines), [len(line) for line in lines])
+    head, _ = look(cast(BinaryIO, pieces), tells, 32 * 1024)
+    assert head == b"".join(lines[:most])
 
 
 def test_a_packed_journal_file_is_refused(tmp_path: Path) -> None:

@@ -84,6 +84,13 @@ def test_a_folder_of_event_logs(tmp_path: Path) -> None:
     assert told(str(tmp_path)) == BOTH
 
 
+def test_what_stands_in_front_of_the_events_is_passed_over(tmp_path: Path) -> None:
+    front = b"<?xml version='1.0'?>\n<!-- made\nby hand -->\n<?xml-stylesheet href='x'?>\n"
+    data = front + b"<Events>" + XML + b"</Events>"
+    (tmp_path / "x.xml").write_bytes(data)
+    assert told(str(tmp_path)) == told("-", input=data) == BOTH
+
+
 PACKS: dict[str, Callable[[bytes], bytes]] = {
     "x.xml.gz": gzip.compress,
     "a.XML.Gz": gzip.compress,

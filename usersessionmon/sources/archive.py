@@ -16,6 +16,7 @@ from usersessionmon.errors import TroubleError
 from usersessionmon.model import Record
 
 from .first_year import year_of_plain, year_of_stream
+from .markup import Markup, markup_of
 from .opened import OpenedLog
 from .packed import DAMAGED
 from .unknown import UnknownHeaders
@@ -25,8 +26,6 @@ _OLDEST_CHANGE_US = 946_684_800_000_000
 """2000-01-01: a file's time of last change before it was made up (by an archiver)."""
 _FIELD_LINE = re.compile(rb"__?[A-Z][A-Z0-9_]{0,62}=")
 _JSON = re.compile(rb"[\x1e \n]*(?:data: )?\{")
-_EVENTS = re.compile(r"\ufeff?\s*(?:<\?xml[^<>]*\?>\s*)?<Events?[\s/>]")
-_EVENTS_HEAD = 1024
 _FIELD_KEY = re.compile(rb'"(?:__?[A-Z][A-Z0-9_]{0,62}|MESSAGE)"')
 
 Progress = Callable[[int, int | None], None]
@@ -41,6 +40,30 @@ class Kind(StrEnum):
     EVTX = "evtx"
     EVENTS = "events"
     """Windows events as XML"""
+    DOCTYPE = "doctype"
+    MARKUP = "markup"
+    """Other XML"""
+
+
+_MARKUP = {
+    Markup.EVENTS: Kind.EVENTS,
+    Markup.DOCTYPE: Kind.DOCTYPE,
+    Markup.OTHER: Kind.MARKUP,
+    Markup.UNDECIDED: Kind.MARKUP,
+}
+_EVENTS = (
+    "holds Windows events, not lines; no rules are needed for them: user-session-monitor scan "
+    "reads it"
+)
+_NOT_READ = {
+    Kind.EVTX: _EVENTS,
+    Kind.EVENTS: _EVENTS,
+    Kind.DOCTYPE: "begins with a DOCTYPE, which no export of an event log has: what it defines "
+    "could grow without end, so such XML is not read",
+    Kind.MARKUP: "is XML, but no export of a Windows event log, which begins with <Events> or "
+    "<Event> (without a prefix)",
+}
+"""Why a file is no log of lines."""
 
 
 @dataclass(slots=True)
@@ -88,26 +111,14 @@ def sniff(head: bytes) -> Kind:
         return Kind.JOURNAL
     if head.startswith(b"ElfFile\0"):
         return Kind.EVTX
-    if b"<" in head[:16] and _EVENTS.match(_text_of(head[:_EVENTS_HEAD])):
-        return Kind.EVENTS
+    markup = markup_of(head)
+    if markup is not None:
+        return _MARKUP[markup]
     if _FIELD_LINE.match(head.lstrip(b"\n")):
         return Kind.EXPORT
     if _JSON.match(head) and _FIELD_KEY.search(head):
         return Kind.JSON
     return Kind.TEXT
-
-
-def _text_of(head: bytes) -> str:
-    return head.decode(text_encoding(head), "replace")
-
-
-def text_encoding(head: bytes) -> str:
-    """Of a text that begins so: a byte order mark tells, or where the zeros are."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    if head[1:2] == b"\0":
-        return "utf-16-le"
-    return "utf-16-be" if head[:1] == b"\0" else "utf-8"
 
 
 def read_path(
@@ -132,11 +143,8 @@ def read_path(
                 f"{path}: journal files must be read from the disk; unpack it and give its path, "
                 "or use journalctl -o export"
             )
-        elif kind in {Kind.EVTX, Kind.EVENTS}:
-            raise TroubleError(
-                f"{path}: holds Windows events, not lines; no rules are needed for them: "
-                "user-session-monitor scan reads it"
-            )
+        elif kind in _NOT_READ:
+            raise TroubleError(f"{path}: {_NOT_READ[kind]}")
         else:
             yield from _exported(log, kind, options)
 

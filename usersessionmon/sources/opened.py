@@ -15,6 +15,7 @@ from typing import BinaryIO, Self
 
 from usersessionmon.errors import TroubleError
 
+from .markup import LOOKED_AT, Markup, markup_of
 from .packed import DAMAGED, look, unpack
 
 CHUNK = 32 * 1024
@@ -104,7 +105,7 @@ class OpenedLog:
     def _begin(self) -> None:
         try:
             unpacked, self.packed = unpack(self._file, self.path, CHUNK)
-            self.head, self.stream = look(unpacked, _HEAD, CHUNK)
+            self.head, self.stream = look(unpacked, tells, CHUNK)
         except DAMAGED as error:
             self.close()
             raise self.trouble(error) from error
@@ -122,6 +123,14 @@ class OpenedLog:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def tells(head: bytes) -> bool:
+    """So much tells what kind of log it is: some bytes or a whole line; in front of XML there may
+    be more that says nothing."""
+    if len(head) < _HEAD and b"\n" not in head:
+        return False
+    return len(head) >= LOOKED_AT or markup_of(head) is not Markup.UNDECIDED
 
 
 def _open(path: str) -> BinaryIO:

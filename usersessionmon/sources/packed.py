@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import zlib
+from collections.abc import Callable
 from typing import BinaryIO, Protocol, cast
 
 from usersessionmon.errors import TroubleError
@@ -40,12 +41,14 @@ class _Rejoined(io.RawIOBase):
         return len(data)
 
 
-def look(stream: BinaryIO, size: int, chunk: int) -> tuple[bytes, io.BufferedReader]:
-    """The first bytes, ``size`` of them or a whole line where they are there, and a stream that
-    begins with them again.  Waits for no more than that."""
+def look(
+    stream: BinaryIO, enough: Callable[[bytes], bool], chunk: int
+) -> tuple[bytes, io.BufferedReader]:
+    """The first bytes, as many as are ``enough`` where they are there, and a stream that begins
+    with them again.  Waits for no more than that."""
     source = cast(_Readable, stream)
     head = b""
-    while len(head) < size and b"\n" not in head:
+    while not enough(head):
         more = source.read1(chunk)
         if not more:
             break
@@ -53,10 +56,14 @@ def look(stream: BinaryIO, size: int, chunk: int) -> tuple[bytes, io.BufferedRea
     return head, io.BufferedReader(_Rejoined(head, source), chunk)
 
 
+def _has_magic(head: bytes) -> bool:
+    return len(head) >= _MAGIC_BYTES or b"\n" in head
+
+
 def unpack(stream: BinaryIO, name: str, chunk: int) -> tuple[BinaryIO, bool]:
     """The stream, or what is packed in it, by its first bytes; and whether it is packed.  Raises
     TroubleError for a packing that cannot be undone here."""
-    head, whole = look(stream, _MAGIC_BYTES, chunk)
+    head, whole = look(stream, _has_magic, chunk)
     if head.startswith(b"\x1f\x8b"):
         return cast(BinaryIO, gzip.GzipFile(fileobj=whole)), True
     if head.startswith(b"\xfd7zXZ\x00"):

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Protocol
 
-from usersessionmon.sources.archive import text_encoding
+from usersessionmon.sources.markup import text_encoding
 
 from .xml import LONGEST
 

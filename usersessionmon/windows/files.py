@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, cast
 
 from usersessionmon.errors import TroubleError, UserError
-from usersessionmon.sources.archive import Kind, sniff, text_encoding
+from usersessionmon.sources.archive import Kind, sniff
+from usersessionmon.sources.markup import text_encoding
 from usersessionmon.sources.opened import OpenedLog
 from usersessionmon.sources.packed import DAMAGED
 
