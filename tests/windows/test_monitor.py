@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,10 +19,11 @@ from usersessionmon.app import Monitor
 from usersessionmon.cli.main import main
 from usersessionmon.clock import ManualClock
 from usersessionmon.config import Settings, load
+from usersessionmon.errors import UserError
 from usersessionmon.store import db
 from usersessionmon.store.state import read_position
 from usersessionmon.windows.channels import LSM, OPENSSH, RCM, SECURITY, SYSTEM
-from usersessionmon.wiring.monitor import monitor
+from usersessionmon.wiring.monitor import config_problems, monitor
 
 ALL = (SECURITY, LSM, RCM, SYSTEM, OPENSSH)
 PEOPLE = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")
@@ -238,3 +240,16 @@ def test_a_wrong_configuration_is_named_with_its_line(
     assert main(["check", "--config", str(config)]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert said in line and f"{config}:" in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there they can be read")
+@pytest.mark.parametrize("part", ["monitor: {source: windows}", "windows: {servers: [{host: a}]}"])
+def test_where_no_event_logs_can_be_followed_nothing_is_made(tmp_path: Path, part: str) -> None:
+    state, path = tmp_path / "state", tmp_path / "config.yaml"
+    path.write_text(f"state: {{dir: {state}}}\n{part}\n")
+    with pytest.raises(UserError, match="need Windows and pywin32"):
+        monitor(load(path), from_start=False, once=True, stream=io.StringIO()).__enter__()
+    assert not state.exists()
+    (problem,) = config_problems(str(path), Settings())
+    assert "need Windows and pywin32" in problem
+    assert not state.exists()

@@ -61,6 +61,7 @@ from .notices import (
     telling_of,
 )
 from .watchers import Post, Watchers, watchers_of
+from .windows import check_servers
 
 LOG = logging.getLogger("usersessionmon")
 CONFIG = "config"
@@ -102,6 +103,7 @@ def config_problems(path: str | None, running: Settings, began_with: str = "") -
         settings = load(file)
         rules_of(settings, look_around(settings).os_ids)
         check_channels(settings)
+        check_servers(settings)
         folder = state_dir(settings.state.dir)
         make_dir(folder)
         pid = None if folder == state_dir(running.state.dir) else holder(folder)
@@ -123,6 +125,7 @@ def monitor(
     here = look_around(settings)
     rules = rules_of(settings, here.os_ids)
     channels = channels_of(settings, here.zone, stream)  # what is wrong is told before all else
+    check_servers(settings)
     folder = state_dir(settings.state.dir)
     make_dir(folder)
     file = folder / db.FILE_NAME

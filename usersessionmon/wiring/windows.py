@@ -38,6 +38,12 @@ def choice_of(settings: Settings) -> Choice | None:
     return Choice(NAME, f"the event logs of {_named(servers_of(settings))}", why)
 
 
+def check_servers(settings: Settings) -> None:
+    """Raises UserError where event logs are what is followed and this system has none."""
+    if choice_of(settings) is not None:
+        LiveEventLog()
+
+
 def servers_of(settings: Settings) -> Sequence[WindowsServer]:
     """Whose they are; none is configured: this machine's."""
     return settings.windows.servers or (WindowsServer(),)
