@@ -185,6 +185,12 @@ def test_for_programs(site: Site) -> None:
     assert err.startswith("ended: web-1 was claimed by alice")
 
 
+def test_accounts_of_windows_may_have_blanks(site: Site) -> None:
+    status, _, _ = site.call("claim", "web-1", "--for", "1h", "--user", " Alice van Dijk ")
+    assert status == 0
+    assert [claim.user for claim in site.held()] == ["Alice van Dijk"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -202,7 +208,7 @@ def test_for_programs(site: Site) -> None:
         (["", "--for", "1h"], "HOST: must not be empty"),
         (["x" * 254, "--for", "1h"], "at most 253 characters"),
         (["web-1", "--for", "1h", "--user", " "], "--user: must not be empty"),
-        (["web-1", "--for", "1h", "--user", "a\tb"], "--user"),
+        (["web-1", "--for", "1h", "--user", "a\tb"], "must be without control characters"),
         (["--list", "--for", "1h"], "--list and --all only list"),
         (["--all", "--anyway"], "--list and --all only list"),
     ],

@@ -73,7 +73,9 @@ def checked(option: str, text: str, most: int, *, blanks: bool = True) -> str:
 
 
 def checked_name(option: str, text: str) -> str:
-    name = checked(option, text, _HOST_MOST if option == "HOST" else _NAME_MOST, blanks=False)
+    """A host's or an account's; accounts of Windows may have blanks inside."""
+    is_host = option == "HOST"
+    name = checked(option, text, _HOST_MOST if is_host else _NAME_MOST, blanks=not is_host)
     if not name:
         raise UserError(f"{option}: must not be empty")
     return name
