@@ -23,6 +23,7 @@ from usersessionmon.errors import UserError
 from usersessionmon.store import db
 from usersessionmon.store.state import read_position
 from usersessionmon.windows.channels import LSM, OPENSSH, RCM, SECURITY, SYSTEM
+from usersessionmon.windows.settings import WindowsServer, WindowsSettings
 from usersessionmon.wiring.monitor import config_problems, monitor
 
 ALL = (SECURITY, LSM, RCM, SYSTEM, OPENSSH)
@@ -217,10 +218,20 @@ def test_without_pywin32_it_is_one_clear_line(
     assert said.count("need Windows and pywin32") == 1 and status == (2 if "run" in command else 1)
 
 
+def test_a_collector_may_be_read_for_itself_as_well() -> None:
+    both = (WindowsServer("a"), WindowsServer("A", name="all", forwarded=True))
+    assert WindowsSettings(both).servers == both
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("windows: {servers: [{host: a}, {host: A}]}", "is there 2 times"),
+        ("windows: {servers: [{host: a}, {host: A.}]}", "a is there 2 times: once is enough"),
+        ("windows: {servers: [{host: a, name: x}, {host: A, name: y}]}", "a is there 2 times"),
+        ("windows: {servers: [{host: local}, {host: localhost}]}", "this machine is there 2 times"),
+        ("windows: {servers: [{name: x}, {host: .}, {host: LOCALHOST}]}", "is there 3 times"),
+        ("windows: {servers: [{host: a, name: b}, {host: B}]}", "b is there 2 times: name them"),
+        ("windows: {servers: [{host: a}, {host: A, forwarded: true}]}", "name them"),
         ("windows: {servers: [{host: a, channels: [Securty]}]}", "did you mean Security?"),
         ("windows: {servers: [{host: '\\\\a'}]}", "without \\\\ in front"),
         ("windows: {servers: [{credentials: x}]}", "this machine needs none"),

@@ -15,6 +15,7 @@ MOST_SERVERS = 64
 DEFAULT_CHANNELS = (SECURITY, LSM, RCM, SYSTEM, OPENSSH)
 LOCAL = "local"
 """How this machine is called where it has no name of its own."""
+_HERE = frozenset({"", LOCAL, "localhost", "127.0.0.1", "::1"})
 _NAME_MOST = 255
 _BY_NAME = {name.casefold(): full for full in WANTED for name in (full, SHORT[full])}
 
@@ -89,10 +90,24 @@ class WindowsSettings:
     def _mistakes(self) -> Iterator[BadValueError]:
         if len(self.servers) > MOST_SERVERS:
             yield BadValueError("servers", too_many(len(self.servers)))
-        labels = Counter(server.label.casefold() for server in self.servers)
+        logs = Counter(map(_log, self.servers))
+        for (host, _), count in logs.items():
+            if count > 1:
+                name = shown(host) if host else "this machine"
+                yield BadValueError("servers", f"{name} is there {count} times: once is enough")
+        labels = Counter(
+            label for label, _ in {(one.label.casefold(), _log(one)) for one in self.servers}
+        )
         for label, count in labels.items():
             if count > 1:
                 yield BadValueError("servers", f"{shown(label)} is there {count} times: name them")
+
+
+def _log(server: WindowsServer) -> tuple[str, bool]:
+    """Whose log it is, however the host is written, and whether a collector's: two that are the
+    same would tell everything twice."""
+    host = server.host.casefold().rstrip(".")
+    return "" if host in _HERE else host, server.forwarded
 
 
 def too_many(count: int) -> str:
