@@ -360,6 +360,15 @@ def test_on_linux_it_says_where_to_go(capsys: pytest.CaptureFixture[str]) -> Non
         assert "make install-service" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there it is done")
+@pytest.mark.parametrize("action", ["install", "uninstall", "start", "stop", "status"])
+def test_on_linux_a_dry_run_is_advised_where_there_is_one(
+    capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    assert main(["service", action]) == 2
+    assert ("--dry-run" in capsys.readouterr().err) == (action != "status")
+
+
 def test_a_dry_run_shows_all_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["service", "install", "--dry-run"]) == 0
     said = capsys.readouterr().out

@@ -32,8 +32,9 @@ _ACTIONS = {
 }
 _LINUX = (
     "service: is for Windows; on Linux `make install-service` and the packages make a systemd unit "
-    "(systemctl status user-session-monitor); --dry-run shows what would be done on Windows"
+    "(systemctl status user-session-monitor)"
 )
+_DRY = "; --dry-run shows what would be done on Windows"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +60,7 @@ def main(options: argparse.Namespace) -> int:
     """0 when it is done (``status``: it runs), 1 for trouble, 2 for wrong use."""
     pretends = getattr(options, "dry_run", False)
     if sys.platform != "win32" and not pretends:
-        raise UserError(_LINUX)
+        raise UserError(_LINUX + (_DRY if hasattr(options, "dry_run") else ""))
     site = _site(options)
     if options.action == "status":
         return _status(site, run, as_json=options.json)
