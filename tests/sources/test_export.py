@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.journal_files import START_US, entry, needs_journal, write
-from usersessionmon.model import Record
+from usersessionmon.model import Record, Trusted
 from usersessionmon.sources.entry import Refusal
 from usersessionmon.sources.export import read_export, read_json
 from usersessionmon.sources.journal import read_journal
@@ -52,7 +52,7 @@ def test_export_entries_with_text_and_binary_fields() -> None:
     assert [r.text for r in records] == ["plain", "two\\nlines", "\\xff\x00", "管"]
     assert records[1].time == (START_US + 1_000_000, "2026-11-21T08:15:31.000000+00:00")
     assert records[1].mono_us == 6_000_000
-    assert records[1].trusted == ("syslog", 0, "/usr/sbin/sshd", "sshd", None, None)
+    assert records[1].trusted == Trusted("syslog", 0, "/usr/sbin/sshd", "sshd")
 
 
 def test_export_repeated_messages_are_refused() -> None:
