@@ -254,11 +254,19 @@ def test_a_wrong_configuration_is_named_with_its_line(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there they can be read")
-@pytest.mark.parametrize("part", ["monitor: {source: windows}", "windows: {servers: [{host: a}]}"])
-def test_where_no_event_logs_can_be_followed_nothing_is_made(tmp_path: Path, part: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ("monitor: {source: windows}", "monitor.source says so"),
+        ("windows: {servers: [{host: a}]}", "windows.servers names them"),
+    ],
+)
+def test_where_no_event_logs_can_be_followed_nothing_is_made(
+    tmp_path: Path, part: str, why: str
+) -> None:
     state, path = tmp_path / "state", tmp_path / "config.yaml"
     path.write_text(f"state: {{dir: {state}}}\n{part}\n")
-    with pytest.raises(UserError, match="need Windows and pywin32"):
+    with pytest.raises(UserError, match=rf"{why}.*need Windows and pywin32"):
         monitor(load(path), from_start=False, once=True, stream=io.StringIO()).__enter__()
     assert not state.exists()
     (problem,) = config_problems(str(path), Settings())

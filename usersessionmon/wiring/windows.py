@@ -39,9 +39,11 @@ def choice_of(settings: Settings) -> Choice | None:
 
 
 def check_servers(settings: Settings) -> None:
-    """Raises UserError where event logs are what is followed and this system has none."""
-    if choice_of(settings) is not None:
-        LiveEventLog()
+    """Raises UserError where event logs are what is followed and cannot be."""
+    choice = choice_of(settings)
+    trouble = () if choice is None else why_not_live()
+    if choice is not None and trouble:
+        raise UserError(f"event logs are to be followed ({choice.why}): {'; '.join(trouble)}")
 
 
 def servers_of(settings: Settings) -> Sequence[WindowsServer]:
