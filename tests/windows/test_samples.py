@@ -110,7 +110,9 @@ def test_who_left_because_the_host_was_shut_down() -> None:
 def test_a_reconnection_is_a_login_of_the_same_session() -> None:
     rows = scan(*SHARED, sessions=True)
     assert len(rows) == 21
-    again = [row for row in rows if row["session"] == "win:desktop-23ps6es.praivacymatrix.com:2:ts1:55"]
+    again = [
+        row for row in rows if row["session"] == "win:desktop-23ps6es.praivacymatrix.com:2:ts1:55"
+    ]
     assert [row["state"] for row in again] == ["closed"] * 3
     events = [one for one in scan(*SHARED) if one.get("session") == again[0]["session"]]
     logins = [one for one in events if one["event"] == "login"]
