@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from typing import Literal
 
 from usersessionmon.clock import Clock
 from usersessionmon.errors import UserError
@@ -27,7 +26,6 @@ from .subscription import Means, Server
 
 QUEUE = 256
 """Records of one server that wait to be read; when it is full, that server's thread waits."""
-NAME: Literal["windows"] = "windows"
 _NOTES = 200
 _PATIENCE = 60.0
 _FRESH_SECONDS, _FRESH_PATIENCE = 10.0, 2.0

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from usersessionmon.strict import BadValueError, nearest, refuse, shown
 
 from .channels import FORWARDED, LSM, OPENSSH, RCM, SECURITY, SHORT, SYSTEM, WANTED
 
+NAME: Literal["windows"] = "windows"
+"""Under which the position in all of them is saved."""
 MOST_SERVERS = 64
 """A thread each; beyond some ten, let the hosts forward their events to a collector."""
 DEFAULT_CHANNELS = (SECURITY, LSM, RCM, SYSTEM, OPENSSH)

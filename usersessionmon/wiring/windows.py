@@ -1,24 +1,23 @@
-"""From settings to the Windows event logs that are read."""
+"""From settings to the Windows event logs that are read.
+
+What reads them is imported where it is needed: every start of the program asks whether it is.
+"""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from usersessionmon.clock import Clock
 from usersessionmon.config import Settings, SourceKind
 from usersessionmon.errors import UserError
 from usersessionmon.sources.auto import Choice
 from usersessionmon.system.host import IS_WINDOWS, nodes
-from usersessionmon.windows.asking import ask
-from usersessionmon.windows.errors import sentence
-from usersessionmon.windows.live import LiveEventLog
-from usersessionmon.windows.probing import probe, short
-from usersessionmon.windows.servers import NAME, WindowsSource
-from usersessionmon.windows.settings import WindowsServer
-from usersessionmon.windows.subscription import Means
-from usersessionmon.windows.xml import record_of
+from usersessionmon.windows.settings import NAME, WindowsServer
+
+if TYPE_CHECKING:
+    from usersessionmon.windows.servers import WindowsSource
 
 _NAMED = 3
 """Servers that are named where there are many."""
@@ -54,6 +53,8 @@ def servers_of(settings: Settings) -> Sequence[WindowsServer]:
 def why_not_live() -> Sequence[str]:
     """What stands in the way of reading event logs live; which account may read them shows when
     it does."""
+    from usersessionmon.windows.live import LiveEventLog
+
     try:
         LiveEventLog()
     except UserError as error:
@@ -64,6 +65,11 @@ def why_not_live() -> Sequence[str]:
 def try_servers(settings: Settings, clock: Clock) -> Iterator[tuple[bool, str]]:
     """Each server tried, with what is wrong with it and how it is mended.  Raises UserError where
     that cannot be done on this system."""
+    from usersessionmon.windows.asking import ask
+    from usersessionmon.windows.errors import sentence
+    from usersessionmon.windows.live import LiveEventLog
+    from usersessionmon.windows.probing import probe, short
+
     fine: dict[str, list[str]] = {}
     what = partial(probe, clock.now_us())
     for answer in ask(servers_of(settings), LiveEventLog(), clock, what):
@@ -91,6 +97,13 @@ def open_servers(
     wake: Callable[[], None],
 ) -> WindowsSource:
     """Begin to follow all of them.  Raises UserError where that cannot be done."""
+    import random
+
+    from usersessionmon.windows.live import LiveEventLog
+    from usersessionmon.windows.servers import WindowsSource
+    from usersessionmon.windows.subscription import Means
+    from usersessionmon.windows.xml import record_of
+
     chance = random.SystemRandom()
     means = Means(LiveEventLog(), clock, record_of, chance.random, from_start)
     return WindowsSource(
