@@ -233,6 +233,10 @@ class Reason(Term):
     UNKNOWN = "unknown"
 
 
+ABNORMAL = frozenset({Reason.NETWORK, Reason.TIMEOUT, Reason.KILLED})
+"""These are the contract's ``abnormal`` always; a reboot is when nobody had asked for it."""
+
+
 class Link(Term):
     """By what the session of an elevation was found."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.windows.rendering import event, lsm
-from usersessionmon.windows.exports import RECORD_MOST, events_in, pieces
+from usersessionmon.windows.exports import RECORD_MOST, Readable, in_utf8, pieces
 from usersessionmon.windows.xml import Rendered, read
 
 EVENTS = [
@@ -51,6 +51,11 @@ class Dripping(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         return super().read(next(self._sizes))
+
+
+def events_in(stream: Readable) -> Iterator[str]:
+    """The text of every ``<Event>``, in the file's order."""
+    return (event.decode("utf-8", "replace") for _, event in pieces(in_utf8(stream)))
 
 
 def found(data: bytes) -> list[str]:

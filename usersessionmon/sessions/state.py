@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from usersessionmon.model import (
+    ABNORMAL,
     Change,
     ChangeKind,
     Moment,
@@ -319,6 +320,6 @@ def duration(connection: Connection) -> float | None:
 
 def is_abnormal(connection: Connection) -> bool:
     """The contract's ``abnormal`` of an ended connection."""
-    if connection.reason in {Reason.NETWORK, Reason.TIMEOUT, Reason.KILLED}:
+    if connection.reason in ABNORMAL:
         return True
     return connection.reason is Reason.REBOOT and connection.end_by == "crash"

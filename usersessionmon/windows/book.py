@@ -11,7 +11,15 @@ import heapq
 from collections.abc import Iterator
 from itertools import islice
 
-from usersessionmon.model import Change, ChangeKind, Moment, Reason, Record, SessionView
+from usersessionmon.model import (
+    ABNORMAL,
+    Change,
+    ChangeKind,
+    Moment,
+    Reason,
+    Record,
+    SessionView,
+)
 
 from .channels import LSM, SECURITY
 from .rows import change_of, closed, view
@@ -19,7 +27,6 @@ from .state import MAX_CONNS, MAX_DESKS, MAX_EARLY, MAX_TWINS, Conn, Desk, Log
 from .tables import plain
 from .why import SAME_US, SECOND, duration, is_broken, judge_boot, leaving, left_by
 
-"""Security and LSM tell of one login within this time of each other."""
 UNLOCK_SECONDS = 1.5
 """A logon that ends within a second was an unlock; its twin is there by then, too."""
 PARTNER_SECONDS = 10.0
@@ -30,8 +37,7 @@ TAKEN_SECONDS = 10.0
 """Who replaced a connection shows when they are in."""
 BOOT_SECONDS = 15.0
 """After a boot every channel is read up to it."""
-STEP_BACK = 5 * SECOND
-JUMP_US = 60 * SECOND
+_STEP_BACK = 5 * SECOND
 _LATELY = 64
 _BRIEF = 512
 """Logons that wait for what makes them one; a flood of them is told as it comes."""
@@ -125,6 +131,13 @@ class Book:
         """Those of them that LSM has no part in."""
         return [self.log.conns[number] for number in self._brief]
 
+    def has_waited(self, conn: Conn, since_us: int | None, now_us: int) -> bool:
+        """Whether its time is over by the log itself, whose clock may have been set back."""
+        if conn.wait is None or since_us is None:
+            return False
+        passed = now_us - since_us
+        return passed > conn.wait * SECOND or passed < -_STEP_BACK
+
     def open(self) -> Iterator[Conn]:
         """The connections that are not over."""
         return (conn for conn in self.log.conns.values() if not conn.over)
@@ -213,7 +226,7 @@ class Book:
         """It is over.  What else is known of its end may be added as long as it waits."""
         conn.end_us, conn.end_text = record.time.us, record.time.text
         conn.end_by, conn.reason = by, reason
-        conn.abnormal = reason in {Reason.NETWORK, Reason.TIMEOUT, Reason.KILLED}
+        conn.abnormal = reason in ABNORMAL
         self.hold(conn, wait if conn.told else max(wait, conn.wait or 0.0))
         if conn.lsm is not None:
             self._ended(conn)

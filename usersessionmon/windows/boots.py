@@ -6,10 +6,12 @@ from datetime import datetime
 
 from usersessionmon.model import Reason, Record, WindowsEvent
 
-from .book import BOOT_SECONDS, JUMP_US, Book
+from .book import BOOT_SECONDS, Book
 from .joining import conclude
 from .state import Conn
 from .why import BOOT_US, SECOND
+
+_JUMP_US = 60 * SECOND
 
 
 def boot(book: Book, record: Record, _event: WindowsEvent) -> None:
@@ -66,7 +68,7 @@ def _is_of(conn: Conn, record: Record) -> bool:
 
 def clock(book: Book, _record: Record, event: WindowsEvent) -> None:
     before, after = _moment(event.fields.get("PreviousTime")), _moment(event.fields.get("NewTime"))
-    if before is not None and after is not None and abs(after - before) > JUMP_US:
+    if before is not None and after is not None and abs(after - before) > _JUMP_US:
         book.log.note(book.log.jumps, (event.record_id, before, after))
 
 

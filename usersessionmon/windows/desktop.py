@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from usersessionmon.model import Reason, Record, WindowsEvent
+from usersessionmon.model import ABNORMAL, Reason, Record, WindowsEvent
 
-from .book import OTHER_HALF_SECONDS, REASON_SECONDS, STEP_BACK, TAKEN_SECONDS, Book
+from .book import OTHER_HALF_SECONDS, REASON_SECONDS, TAKEN_SECONDS, Book
 from .boots import end_by_boot
 from .channels import SECURITY
 from .joining import apart, passed_by
 from .state import MAX_DESKS, Conn
 from .tables import OWN, REFUSED, REPLACED, account, address, is_nobody, number, reason_of
-from .why import SECOND, is_boot, moment_text
+from .why import BOOT_US, SECOND, is_boot, moment_text
 
 _HINT_US = 30 * SECOND
 """A reason stands just before the end that it explains."""
@@ -44,10 +44,8 @@ def take(book: Book, record: Record, event: WindowsEvent) -> None:
 def _expire(book: Book, record: Record) -> None:
     """Without Security only a reason is waited for, and time passes with the log."""
     for conn in book.waiting():
-        if conn.lsm is not None and conn.wait is not None and conn.end_us is not None:
-            passed = record.time.us - conn.end_us
-            if passed > conn.wait * SECOND or passed < -STEP_BACK:
-                _let_go(book, conn)
+        if conn.lsm is not None and book.has_waited(conn, conn.end_us, record.time.us):
+            _let_go(book, conn)
 
 
 def _let_go(book: Book, conn: Conn) -> None:
@@ -267,7 +265,7 @@ def _explain(book: Book, conn: Conn, record: Record, code: int) -> None:
     elif code == OWN:
         reason = Reason.USER
     conn.reason = reason
-    conn.abnormal = reason in {Reason.NETWORK, Reason.TIMEOUT, Reason.KILLED}
+    conn.abnormal = reason in ABNORMAL
 
 
 def _is_anothers(book: Book, ts: str, record: Record) -> bool:
@@ -339,7 +337,7 @@ def booted(book: Book, record: Record) -> None:
     for conn in list(book.open()):
         if conn.lsm is None or conn.crossed_us is None or not is_boot(book.log, conn.crossed_us):
             continue
-        if abs(record.time.us - conn.crossed_us) > 180 * SECOND:
+        if abs(record.time.us - conn.crossed_us) > BOOT_US:
             continue
         assert record.windows is not None
         end_by_boot(book, conn, record)

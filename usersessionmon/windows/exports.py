@@ -33,11 +33,6 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-def events_in(stream: Readable) -> Iterator[str]:
-    """The text of every ``<Event>``, in the file's order."""
-    return (event.decode("utf-8", "replace") for _, event in pieces(in_utf8(stream)))
-
-
 def in_utf8(stream: Readable) -> Iterator[bytes]:
     """What the stream holds, in blocks."""
     block = stream.read(BLOCK)

@@ -6,7 +6,7 @@ import re
 
 from usersessionmon.model import Record, WindowsEvent
 
-from .book import STEP_BACK, Book, both
+from .book import Book, both
 from .state import Conn
 from .why import SAME_US, SECOND
 
@@ -18,13 +18,9 @@ _LUID = re.compile(r"0x[0-9a-fA-F]{1,16}")
 def expire(book: Book, record: Record) -> None:
     """Time has passed by the log itself: what still waits is told.  (LSM's part waits for more than
     time, and is told elsewhere.)"""
-    now = record.time.us
     for conn in book.brief():
-        at = conn.end_us if conn.told else conn.us
-        if at is not None and conn.wait is not None:
-            passed = now - at
-            if passed > conn.wait * SECOND or passed < -STEP_BACK:
-                conclude(book, conn)
+        if book.has_waited(conn, conn.end_us if conn.told else conn.us, record.time.us):
+            conclude(book, conn)
 
 
 def conclude(book: Book, conn: Conn) -> None:
@@ -91,13 +87,9 @@ def passed_by(book: Book, user: str, us: int) -> str | None:
 
 def lsm_tells(book: Book, record: Record) -> bool:
     """Whether LSM's log will say, or has said, what became of its sessions at this time."""
-    return both(record) and lsm_covers(book, record)
-
-
-def lsm_covers(book: Book, record: Record) -> bool:
     log = book.log
-    if not book.patient:
-        return True
+    if not both(record) or not book.patient:
+        return both(record)
     return log.lsm_first_us - SAME_US <= record.time.us <= log.lsm_last_us + SAME_US
 
 

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 
 from usersessionmon.model import Reason
 
+from .memory import SLOT_US
 from .state import Conn, Log
 from .tables import is_restart
 
 SECOND = 1_000_000
-SAME_US = 10 * SECOND
+SAME_US = SLOT_US
+"""Security and LSM tell of one login within this time of each other."""
 LEAVING_US = 60 * SECOND
 """Who leaves within this time of a restart that somebody asked for leaves because of it."""
 ASKED_US = 600 * SECOND
